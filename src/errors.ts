@@ -1,0 +1,258 @@
+/**
+ * The registry of every error a caller can see: code → HTTP status, meaning, what to do.
+ * Clients match `code`; it is API and never renamed. `docs/errors.md` is generated from this table
+ * and `test/tidy.test.ts` fails when a code is thrown that does not stand here.
+ */
+
+export interface ErrorEntry {
+  readonly status: number;
+  readonly title: string;
+  /** What the reader should do about it, in one sentence. */
+  readonly remedy: string;
+}
+
+const define = <T extends Record<string, ErrorEntry>>(table: T): T => table;
+
+export const ERRORS = define({
+  // The request itself
+  malformed_json: {
+    status: 400,
+    title: "The body is not valid JSON",
+    remedy: "Send one JSON document in UTF-8 with Content-Type application/json.",
+  },
+  invalid_request: {
+    status: 400,
+    title: "The request does not match its schema",
+    remedy: "See `errors`: each entry names the path and what is wrong with it.",
+  },
+  body_too_large: {
+    status: 413,
+    title: "The body is larger than the limit",
+    remedy: "Split it; the limit is named in `detail`.",
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: "The content type is not supported here",
+    remedy: "Use application/json (application/x-ndjson for bulk routes).",
+  },
+  not_found: { status: 404, title: "There is nothing at this address", remedy: "See /docs for the routes." },
+  method_not_allowed: {
+    status: 405,
+    title: "This address does not take that method",
+    remedy: "See the Allow header and /docs.",
+  },
+  conflict: {
+    status: 409,
+    title: "The record changed or exists in another form",
+    remedy: "Read it again and repeat the request.",
+  },
+  request_timeout: {
+    status: 408,
+    title: "The body did not arrive in time",
+    remedy: "Send the body without pauses.",
+  },
+  // Who asks
+  key_missing: {
+    status: 401,
+    title: "No API key was sent",
+    remedy: "Send Authorization: Bearer KEY or X-API-Key: KEY.",
+  },
+  key_unknown: {
+    status: 401,
+    title: "This API key is not known",
+    remedy: "List keys with `cuecard keys list`; make one with `cuecard keys create`.",
+  },
+  scope_missing: {
+    status: 403,
+    title: "This key has not the scope the route needs",
+    remedy: "Use a key with the scope named in `detail`.",
+  },
+  // Events
+  unknown_event_type: {
+    status: 400,
+    title: "The event type is neither built in nor declared",
+    remedy: "Use a type of the list in /docs, or one that starts with `custom_`.",
+  },
+  time_in_future: {
+    status: 400,
+    title: "The event lies in the future",
+    remedy: "Check the clock and the time zone of the sender.",
+  },
+  time_too_old: {
+    status: 400,
+    title: "The event is older than the earliest time accepted",
+    remedy: "Check the time's unit (milliseconds or ISO 8601) and the date.",
+  },
+  invalid_amount: {
+    status: 400,
+    title: "The amount or quantity is not usable",
+    remedy: "Amounts are finite and not negative; a return is an event of type `return`.",
+  },
+  invalid_id: {
+    status: 400,
+    title: "The id is not usable",
+    remedy: "Ids are 1 to 200 characters, without control characters.",
+  },
+  duplicate_differs: {
+    status: 409,
+    title: "An event with this id was accepted before with other content",
+    remedy: "The first one counts. Send a correction under a new id.",
+  },
+  batch_too_large: {
+    status: 413,
+    title: "The batch holds more entries than the limit",
+    remedy: "Split it; the limit is named in `detail`.",
+  },
+  // Records
+  member_unknown: { status: 404, title: "There is no such member", remedy: "Check the id." },
+  member_erased: {
+    status: 410,
+    title: "This member was erased",
+    remedy: "An erased member cannot be written again.",
+  },
+  merge_invalid: {
+    status: 409,
+    title: "These members cannot be merged or un-merged",
+    remedy: "See `detail`: a member cannot be merged with itself, into one merged into it, or twice.",
+  },
+  product_unknown: { status: 404, title: "There is no such product", remedy: "Check the id." },
+  product_id_collision: {
+    status: 409,
+    title: "This product id cannot be told from another one",
+    remedy: "Rename the product: its 40-bit fingerprint equals that of the product in `detail`.",
+  },
+  invalid_phone: {
+    status: 400,
+    title: "The phone number is not valid",
+    remedy: "Send E.164 (+…), 00…, or a national number of the configured default region.",
+  },
+  coupon_unknown: { status: 404, title: "There is no such coupon", remedy: "Check the id." },
+  channel_unknown: { status: 404, title: "There is no such channel", remedy: "Check the id." },
+  model_unknown: { status: 404, title: "There is no such model", remedy: "GET /v1/models lists them." },
+  job_unknown: { status: 404, title: "There is no such job", remedy: "GET /v1/jobs lists them." },
+  // Trouble
+  store_unavailable: {
+    status: 503,
+    title: "The store cannot be reached",
+    remedy: "Nothing was written. Repeat after the time in Retry-After.",
+  },
+  store_full: {
+    status: 503,
+    title: "The store is out of room",
+    remedy: "Nothing was written. Archive and trim, or give it more memory; then repeat.",
+  },
+  write_contended: {
+    status: 503,
+    title: "The member is being written by too many at once",
+    remedy: "Nothing was written. Repeat after the time in Retry-After.",
+  },
+  overloaded: {
+    status: 503,
+    title: "The server has more work than it can answer in time",
+    remedy: "Repeat after the time in Retry-After, or add processes.",
+  },
+  internal: {
+    status: 500,
+    title: "Something went wrong on our side",
+    remedy: "Quote the requestId; the log entry with that id says what happened.",
+  },
+  // Start, command line and jobs (no HTTP caller sees these; exit codes do)
+  config_invalid: { status: 500, title: "The configuration is not valid", remedy: "See the faults listed." },
+  redis_missing: {
+    status: 500,
+    title: "No redis-server or valkey-server on this machine",
+    remedy: "Install one (apt-get install redis-server, brew install redis) or set REDIS_URL.",
+  },
+  redis_version: {
+    status: 500,
+    title: "The Redis version is not supported",
+    remedy: "Use Redis ≥ 6.2 or Valkey ≥ 7.2.",
+  },
+  redis_start_failed: {
+    status: 500,
+    title: "The private Redis did not start",
+    remedy: "See `detail`: the last lines of its log say why.",
+  },
+  data_dir_locked: {
+    status: 500,
+    title: "Another Cuecard uses this data directory",
+    remedy: "Stop it, or set another DATA_DIR.",
+  },
+  data_dir_unwritable: {
+    status: 500,
+    title: "The data directory cannot be written",
+    remedy: "Check its owner, its rights and the free space.",
+  },
+  disk_full: { status: 503, title: "The disk is full", remedy: "Free space under DATA_DIR." },
+  port_in_use: { status: 500, title: "The port is in use", remedy: "Set another PORT." },
+  store_incompatible: {
+    status: 500,
+    title: "The store was written by another version",
+    remedy: "Use the server version that wrote it, or a newer one; or rebuild from the log.",
+  },
+  store_not_empty: {
+    status: 500,
+    title: "The store already holds something else",
+    remedy: "The demo world fills only an empty store: set another DATA_DIR.",
+  },
+  xgboost_missing: {
+    status: 500,
+    title: "The XGBoost library is not on this machine",
+    remedy: "apt-get install libxgboost0, brew install xgboost, or set XGBOOST_LIBRARY. Serving works without it.",
+  },
+  model_invalid: {
+    status: 500,
+    title: "The model was refused",
+    remedy: "See `detail`; the model that served before keeps serving.",
+  },
+  not_enough_data: {
+    status: 409,
+    title: "There is not enough data to train on",
+    remedy: "See `detail` for what is short.",
+  },
+  file_invalid: {
+    status: 400,
+    title: "The file cannot be read as asked",
+    remedy: "See `detail`: the column, encoding or format that does not fit.",
+  },
+  usage: { status: 400, title: "The command is not used like this", remedy: "See `cuecard help`." },
+});
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export interface FieldError {
+  /** JSON path of the offending value, e.g. `events[3].at`. */
+  path: string;
+  message: string;
+}
+
+export interface CuecardErrorOptions {
+  /** Per-field faults, for invalid_request. */
+  errors?: FieldError[];
+  retryAfterSeconds?: number;
+  cause?: unknown;
+}
+
+/** An error with a registered code. `detail` is written for a person and holds no personal data. */
+export class CuecardError extends Error {
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly errors?: FieldError[];
+  readonly retryAfterSeconds?: number;
+
+  constructor(code: ErrorCode, detail: string, options: CuecardErrorOptions = {}) {
+    super(`${code}: ${detail}`, { cause: options.cause });
+    this.name = "CuecardError";
+    this.code = code;
+    this.detail = detail;
+    this.errors = options.errors;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get status(): number {
+    return ERRORS[this.code].status;
+  }
+}
+
+export const isCuecardError = (error: unknown): error is CuecardError =>
+  error instanceof CuecardError;

@@ -1,0 +1,92 @@
+/** The logger, and every metric declared once. Nothing personal goes into either. */
+import { pino, type Logger } from "pino";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+export type { Logger };
+
+/** Pretty when a person watches a terminal, JSON lines otherwise. ERROR means: act now. */
+export function createLogger(level: string): Logger {
+  const pretty = process.stdout.isTTY;
+  return pino({
+    level,
+    base: { pid: process.pid },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    ...(pretty
+      ? { transport: { target: "pino-pretty", options: { ignore: "pid", translateTime: "SYS:HH:MM:ss" } } }
+      : {}),
+  });
+}
+
+export const registry = new Registry();
+
+const secondsBuckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
+
+export const metrics = {
+  requests: new Counter({
+    name: "cuecard_http_requests_total",
+    help: "HTTP requests answered, by route and status",
+    labelNames: ["route", "status"],
+    registers: [registry],
+  }),
+  requestSeconds: new Histogram({
+    name: "cuecard_http_request_seconds",
+    help: "Time from request line to last byte handed over, by route",
+    labelNames: ["route"],
+    buckets: secondsBuckets,
+    registers: [registry],
+  }),
+  degraded: new Counter({
+    name: "cuecard_degraded_answers_total",
+    help: "Answers given on a lower step of the ladder, by reason",
+    labelNames: ["reason"],
+    registers: [registry],
+  }),
+  events: new Counter({
+    name: "cuecard_events_total",
+    help: "Events received, by result (accepted, duplicate, rejected)",
+    labelNames: ["result"],
+    registers: [registry],
+  }),
+  writeRetries: new Counter({
+    name: "cuecard_member_write_retries_total",
+    help: "Member writes that lost a race and were folded again",
+    registers: [registry],
+  }),
+  storeUp: new Gauge({
+    name: "cuecard_store_up",
+    help: "1 when the last call to the member store succeeded, else 0",
+    aggregator: "min",
+    registers: [registry],
+  }),
+  logBytes: new Gauge({
+    name: "cuecard_store_used_memory_ratio",
+    help: "Used memory of the store as a share of its limit (0 when it has none)",
+    aggregator: "max",
+    registers: [registry],
+  }),
+  catalogVersion: new Gauge({
+    name: "cuecard_catalog_version",
+    help: "Version of the catalog snapshot in memory",
+    aggregator: "min",
+    registers: [registry],
+  }),
+  modelSwaps: new Counter({
+    name: "cuecard_model_swaps_total",
+    help: "Model swaps, by head group and result (swapped, refused)",
+    labelNames: ["model", "result"],
+    registers: [registry],
+  }),
+  jobs: new Counter({
+    name: "cuecard_jobs_total",
+    help: "Background jobs ended, by name and result",
+    labelNames: ["job", "result"],
+    registers: [registry],
+  }),
+  jobSeconds: new Histogram({
+    name: "cuecard_job_seconds",
+    help: "Duration of background jobs, by name",
+    labelNames: ["job"],
+    buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 1800],
+    registers: [registry],
+  }),
+};
