@@ -1,0 +1,145 @@
+/**
+ * Every key the product uses, one function each, so that what lives where can be read in one place.
+ *
+ * A member's hash and the log of its partition share a hash tag, `{p0}` … `{p1023}`, so that one
+ * script writes both on one Redis and on a Cluster alike. What is inside `{…}` decides the slot.
+ */
+
+/** Fixed for life: the number is stamped in the store and every member key depends on it. */
+export const PARTITIONS = 1024;
+
+/** Prefix for BullMQ: the tag keeps a queue's keys in one slot, as its scripts ask. */
+export const BULL_PREFIX = "{bull}";
+
+/** Whatever this store was written by: layout version, number of partitions, demo mark. */
+export const storeStampKey = "store:stamp";
+
+const C1 = 0xcc9e2d51;
+const C2 = 0x1b873593;
+const PARTITION_SEED = 0x9747b28c;
+const FINGERPRINT_SEEDS = [0x3c6ef372, 0xa54ff53a] as const;
+
+let scratch = Buffer.allocUnsafe(1024);
+
+/** Writes `text` as UTF-8 into the scratch buffer and returns its length in bytes. */
+function encodeToScratch(text: string): number {
+  if (text.length * 3 > scratch.length) scratch = Buffer.allocUnsafe(text.length * 3);
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 0x80) return scratch.write(text, 0, "utf8");
+    scratch[i] = code;
+  }
+  return text.length;
+}
+
+const scramble = (word: number): number => {
+  const mixed = Math.imul(word, C1);
+  return Math.imul((mixed << 15) | (mixed >>> 17), C2);
+};
+
+/** MurmurHash3 x86 32 (Austin Appleby, public domain) over the first `length` scratch bytes. */
+function murmur3(length: number, seed: number): number {
+  let hash = seed;
+  const blocksEnd = length & ~3;
+  for (let i = 0; i < blocksEnd; i += 4) {
+    const word =
+      scratch[i] | (scratch[i + 1] << 8) | (scratch[i + 2] << 16) | (scratch[i + 3] << 24);
+    hash ^= scramble(word);
+    hash = Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe6546b64;
+  }
+  let tail = 0;
+  for (let i = length - 1; i >= blocksEnd; i--) tail = (tail << 8) | scratch[i];
+  hash ^= scramble(tail) ^ length;
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** MurmurHash3 x86 32 of the UTF-8 bytes: 0 … 2³²−1. Stable for life. */
+export function hash32(text: string, seed = 0): number {
+  return murmur3(encodeToScratch(text), seed);
+}
+
+/** The partition of a member, 0 … 1023. Never changes for an id. */
+export function partitionOf(memberId: string): number {
+  return hash32(memberId, PARTITION_SEED) & (PARTITIONS - 1);
+}
+
+/**
+ * Identity of a product inside packed state: 40 bits, 0 … 2⁴⁰−1, from two seeds of one hash. Among
+ * 100,000 products the chance that any two share one is about 0.5 % (`product_id_collision`).
+ */
+export function fingerprint40(text: string): number {
+  const length = encodeToScratch(text);
+  const high = murmur3(length, FINGERPRINT_SEEDS[0]) & 0xff;
+  return high * 0x1_0000_0000 + murmur3(length, FINGERPRINT_SEEDS[1]);
+}
+
+/** The hash tag of a partition, braces included. */
+export const partitionTag = (partition: number): string => `{p${partition}}`;
+
+/** Hash: everything about one member. */
+export const memberKey = (memberId: string): string => `m:{p${partitionOf(memberId)}}:${memberId}`;
+
+/** The member id inside a key made by `memberKey`. */
+export const memberIdOf = (key: string): string => key.slice(key.indexOf("}:") + 2);
+
+/** SCAN pattern of all member keys. */
+export const memberKeyPattern = "m:{p*}:*";
+
+/** Stream: the event log of one partition, in the order of its writes. */
+export const logKey = (partition: number): string => `log:{p${partition}}`;
+
+/** Set: event ids accepted on one day (`yyyymmdd`, UTC) by the members of a partition. */
+export const dedupeKey = (partition: number, day: string): string =>
+  `dedupe:{p${partition}}:${day}`;
+
+/** Hash: chunks of imports already committed in this partition. */
+export const importLedgerKey = (partition: number): string => `ledger:{p${partition}}`;
+
+/** Set or hash: members of this partition that were erased, until their bytes are gone. */
+export const erasedKey = (partition: number): string => `erased:{p${partition}}`;
+
+/** How far the log of this partition was archived. */
+export const archiveKey = (partition: number): string => `archive:{p${partition}}`;
+
+/** Percent-encodes what would end a hash tag early; an ordinary value stays as it is. */
+const encodeTag = (value: string): string =>
+  value.replace(/[%{}]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
+
+const identityTag = (kind: string, value: string): string =>
+  `{${encodeTag(kind)}:${encodeTag(value)}}`;
+
+/** Hash: the members one identity (phone, email, account, visitor) leads to. */
+export const identityKey = (kind: string, value: string): string => `i:${identityTag(kind, value)}`;
+
+/** Do-not-contact record of an identity; in the slot of the identity itself. */
+export const suppressionKey = (kind: string, value: string): string =>
+  `s:${identityTag(kind, value)}`;
+
+/** SCAN patterns of identity and suppression records. */
+export const identityKeyPattern = "i:{*";
+export const suppressionKeyPattern = "s:{*";
+
+/** Hash id → JSON of one kind of catalog record (products, coupons, actions, channels, …). */
+export const catalogKey = (kind: string): string => `catalog:{catalog}:${kind}`;
+export const productsKey = catalogKey("products");
+export const couponsKey = catalogKey("coupons");
+/** Counter: grows with every change of the catalog; processes reload when it does. */
+export const catalogVersionKey = catalogKey("version");
+
+/** Model registry: `modelKey("versions")`, `modelKey("current:heads")`, … all in one slot. */
+export const modelKey = (part: string): string => `models:{models}:${part}`;
+
+/** Fitted tables and candidate lists that every server loads: `artifactKey("popularity")`, … */
+export const artifactKey = (part: string): string => `artifacts:{artifacts}:${part}`;
+
+/** Hash: hash of an API key → its record. */
+export const apiKeysKey = "keys:{keys}";
+
+/** Holder of a lock; its fencing counter stands beside it in the same slot. */
+export const lockKey = (name: string): string => `lock:{${encodeTag(name)}}`;
+export const fenceKey = (name: string): string => `fence:{${encodeTag(name)}}`;
+
+/** Pub/sub channel on which a change is announced to every process. */
+export const announceChannel = (topic: string): string => `cuecard:${topic}`;
