@@ -1,0 +1,129 @@
+/** The shapes that POST /v1/recommendations and /v1/scores take and answer; schemas generate OpenAPI. */
+import { z } from "zod";
+import { idSchema, memberRefSchema, timeSchema } from "../events/event.js";
+
+export const STAGES = ["prospect", "new", "growth", "mature", "dormant", "churned"] as const;
+
+export const recommendationRequestSchema = z.strictObject({
+  member: memberRefSchema,
+  placement: z.string().min(1).max(64),
+  channel: z.string().min(1).max(64).nullish(),
+  context: z
+    .strictObject({
+      cart: z.array(idSchema).max(100).optional(),
+      page: z.string().max(2000).nullish(),
+      callReason: z.string().max(200).nullish(),
+      callId: idSchema.nullish(),
+      /** An admin's dry run at another instant. */
+      now: timeSchema.nullish(),
+    })
+    .optional(),
+  limit: z.number().int().min(1).max(50).optional(),
+  exclude: z.array(idSchema).max(1000).optional(),
+  budgetMs: z.number().min(1).max(10_000).optional(),
+  explain: z.boolean().optional(),
+  reserve: z.boolean().optional(),
+});
+export type RecommendationRequest = z.infer<typeof recommendationRequestSchema>;
+
+export const degradedReasons = [
+  "untrained",
+  "store_unavailable",
+  "budget",
+  "model_failed",
+  "last_scores",
+  "catalog_empty",
+] as const;
+export type DegradedReason = (typeof degradedReasons)[number];
+
+export const scoresSchema = z.object({
+  purchase: z.number().optional(),
+  purchase7: z.number().optional(),
+  churn: z.number().optional(),
+  alive: z.number().optional(),
+});
+export type Scores = z.infer<typeof scoresSchema>;
+
+export const reasonSchema = z.object({ code: z.string(), text: z.string() });
+export type Reason = z.infer<typeof reasonSchema>;
+
+export const suggestionSchema = z.object({
+  rank: z.number().int(),
+  kind: z.enum(["sell", "care", "advice", "renew", "cross_sell", "upsell", "win_back", "retain", "invite", "none"]),
+  product: z
+    .object({
+      id: z.string(),
+      name: z.string(),
+      price: z.number().nullable(),
+      url: z.string().nullable(),
+      image: z.string().nullable(),
+    })
+    .nullable(),
+  coupon: z.object({ id: z.string(), label: z.string() }).nullable(),
+  channel: z.string().nullable(),
+  contactAt: z.string().nullable(),
+  script: z.string().nullable(),
+  propensity: z.number().optional(),
+  expectedValue: z.number().optional(),
+  reasons: z.array(reasonSchema),
+});
+export type Suggestion = z.infer<typeof suggestionSchema>;
+
+export const candidateFateSchema = z.object({
+  product: z.string(),
+  sources: z.array(z.string()),
+  fate: z.enum(["kept", "removed"]),
+  stage: z.string(),
+  code: z.string().nullable(),
+  margin: z.number().nullable(),
+});
+
+export const recommendationResponseSchema = z.object({
+  decisionId: z.string(),
+  member: z.object({
+    id: z.string().nullable(),
+    known: z.boolean(),
+    stage: z.enum(STAGES).nullable(),
+    name: z.string().nullable(),
+  }),
+  scores: scoresSchema,
+  suggestions: z.array(suggestionSchema),
+  /** Set when the answer is to help, not to sell: why, in a sentence. */
+  doNotSell: z.object({ code: z.string(), text: z.string() }).nullable(),
+  degraded: z.array(z.enum(degradedReasons)),
+  models: z.object({ heads: z.string().nullable(), ranker: z.string().nullable() }),
+  policyVersion: z.number().int(),
+  experiment: z.object({ name: z.string(), arm: z.string() }).nullable(),
+  tookMs: z.number(),
+  explanation: z
+    .object({
+      candidates: z.array(candidateFateSchema),
+      features: z.record(z.string(), z.number().nullable()),
+    })
+    .optional(),
+});
+export type RecommendationResponse = z.infer<typeof recommendationResponseSchema>;
+
+export const scoresRequestSchema = z.strictObject({
+  members: z.array(memberRefSchema).min(1).max(1000),
+});
+export type ScoresRequest = z.infer<typeof scoresRequestSchema>;
+
+export const memberScoresSchema = z.object({
+  member: memberRefSchema,
+  known: z.boolean(),
+  stage: z.enum(STAGES).nullable(),
+  purchase: z.number().optional(),
+  purchase7: z.number().optional(),
+  churn: z.number().optional(),
+  alive: z.number().optional(),
+  expectedValue: z.number().optional(),
+});
+
+export const scoresResponseSchema = z.object({
+  scores: z.array(memberScoresSchema),
+  degraded: z.array(z.enum(degradedReasons)),
+  models: z.object({ heads: z.string().nullable() }),
+  tookMs: z.number(),
+});
+export type ScoresResponse = z.infer<typeof scoresResponseSchema>;

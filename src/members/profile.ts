@@ -1,0 +1,46 @@
+/** Who a member is: identities, attributes, consents. Stored as JSON in the member's hash. */
+import { z } from "zod";
+
+export const consentSchema = z.strictObject({
+  channel: z.string().min(1).max(64),
+  purpose: z.string().min(1).max(64).default("marketing"),
+  status: z.enum(["granted", "denied", "revoked"]),
+  at: z.union([z.number().int(), z.iso.datetime({ offset: true })])
+    .transform((value) => (typeof value === "number" ? value : Date.parse(value)))
+    .optional(),
+  source: z.string().max(200).optional(),
+});
+export type Consent = z.infer<typeof consentSchema>;
+
+const attributeValue = z.union([z.string().max(500), z.number(), z.boolean(), z.null()]);
+
+/** What PUT and PATCH take; absent means unknown. Phones become E.164 before they are kept. */
+export const memberInputSchema = z.strictObject({
+  id: z.string().optional(),
+  name: z.string().max(200).optional(),
+  phone: z.string().max(64).optional(),
+  phones: z.array(z.string().max(64)).max(10).optional(),
+  email: z.email().max(254).optional(),
+  accounts: z.array(z.string().min(1).max(200)).max(20).optional(),
+  visitors: z.array(z.string().min(1).max(200)).max(20).optional(),
+  timezone: z.string().max(64).optional(),
+  locale: z.string().max(35).optional(),
+  jurisdiction: z.string().max(10).optional(),
+  tags: z.array(z.string().max(64)).max(50).optional(),
+  attributes: z.record(z.string().max(64), attributeValue).optional(),
+  consents: z.array(consentSchema).max(50).optional(),
+  vulnerable: z.boolean().optional(),
+  personalization: z.enum(["on", "off"]).optional(),
+  doNotContact: z.boolean().optional(),
+});
+export type MemberInput = z.infer<typeof memberInputSchema>;
+
+/** The record as kept and as GET answers it. */
+export interface Profile extends Omit<MemberInput, "id"> {
+  id: string;
+  /** Epoch milliseconds of the first and the latest write. */
+  createdAt: number;
+  updatedAt: number;
+  /** Profiles merged into this one, flat, each as it was; makes un-merge exact. */
+  merged?: Profile[];
+}
