@@ -113,12 +113,13 @@ function connectCluster(target: string, role: RedisRole, options: ConnectOptions
   const { enableOfflineQueue, ...redisOptions } = roleOptions(role, options);
   const clusterOptions: ClusterOptions = {
     enableOfflineQueue,
+    // A lost node leaves the pool and comes back with the next MOVED or refresh of the slots: only
+    // so does a Cluster that moved to other addresses drain, and is found again by its seeds.
     clusterRetryStrategy: retryStrategy,
-    clusterNodeRetryStrategy: retryStrategy,
     slotsRefreshInterval: 2_000,
     slotsRefreshTimeout: 2_000,
     // Serving gives up soon (the caller's deadline is sooner still); work waits out a failover.
-    maxRedirections: role === "serve" ? 5 : 100,
+    maxRedirections: role === "serve" ? 5 : 1_000,
     retryDelayOnFailover: role === "serve" ? 50 : 200,
     retryDelayOnClusterDown: role === "serve" ? 50 : 200,
     retryDelayOnTryAgain: 20,
