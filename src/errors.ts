@@ -46,6 +46,11 @@ export const ERRORS = define({
     title: "The record changed or exists in another form",
     remedy: "Read it again and repeat the request.",
   },
+  headers_too_large: {
+    status: 431,
+    title: "The request headers are larger than the limit",
+    remedy: "Send fewer or shorter headers and a shorter address.",
+  },
   request_timeout: {
     status: 408,
     title: "The body did not arrive in time",
@@ -62,6 +67,7 @@ export const ERRORS = define({
     title: "This API key is not known",
     remedy: "List keys with `cuecard keys list`; make one with `cuecard keys create`.",
   },
+  key_not_found: { status: 404, title: "There is no such API key", remedy: "GET /v1/keys lists them." },
   scope_missing: {
     status: 403,
     title: "This key has not the scope the route needs",
@@ -150,6 +156,11 @@ export const ERRORS = define({
     status: 503,
     title: "The server has more work than it can answer in time",
     remedy: "Repeat after the time in Retry-After, or add processes.",
+  },
+  not_ready: {
+    status: 503,
+    title: "The server is starting or stopping",
+    remedy: "Ask another process, or repeat after the time in Retry-After.",
   },
   internal: {
     status: 500,

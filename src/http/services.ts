@@ -1,0 +1,177 @@
+/**
+ * What the HTTP tier asks of the rest, as types only. The composition root supplies it.
+ * Every method may throw a CuecardError (unknown ids, `store_unavailable`, …); other errors become
+ * an opaque 500. Ids arrive decoded and validated, inputs arrive validated unless said otherwise.
+ */
+import type { Coupon, CouponInput, Product, ProductInput } from "../catalog/records.js";
+import type {
+  RecommendationRequest,
+  RecommendationResponse,
+  ScoresRequest,
+  ScoresResponse,
+} from "../decision/answer.js";
+import type { ErrorCode } from "../errors.js";
+import type { MemberInput, Profile } from "../members/profile.js";
+import type { ApiKeyRecord, Scope } from "../redis/api-keys.js";
+
+/** Who asks. `name` is the key's name, for records of who did what; never the key itself. */
+export interface Caller {
+  readonly name: string;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Opaque; null on the last page. */
+  nextCursor: string | null;
+}
+
+export interface PageRequest {
+  /** 1 … 200. */
+  limit: number;
+  cursor?: string;
+}
+
+/** Why one entry of a batch was refused. */
+export interface Refusal {
+  code: ErrorCode;
+  detail: string;
+}
+
+export interface IngestResult {
+  accepted: number;
+  duplicates: number;
+  rejected: (Refusal & { index: number })[];
+}
+
+export interface Erasure {
+  id: string;
+  /** Epoch milliseconds: from here on no read finds the member. */
+  erasedAt: number;
+  /** Epoch milliseconds by which the bytes are gone from log and archive. */
+  completeBy: number;
+}
+
+export interface TimelineEntry {
+  kind: string;
+  /** Epoch milliseconds. */
+  at: number;
+  id?: string;
+  type?: string;
+  [field: string]: unknown;
+}
+
+/** The stage of GET is derived at the time of asking. */
+export type MemberRecord = Profile & { stage?: string | null };
+
+/** Everything kept about one member, for the member: profile, events, decisions, contacts. */
+export interface MemberExport {
+  member: Profile;
+  events: unknown[];
+  [part: string]: unknown;
+}
+
+export interface MemberService {
+  /** Replaces the record (creates it when unknown). */
+  put(id: string, input: MemberInput): Promise<MemberRecord>;
+  get(id: string): Promise<MemberRecord>;
+  /** Changes only the fields given; attributes are merged name by name. */
+  patch(id: string, input: MemberInput): Promise<MemberRecord>;
+  erase(id: string): Promise<Erasure>;
+  list(page: PageRequest & { stage?: string }): Promise<Page<MemberRecord>>;
+  /** Moves `from` into `id`; `from` leads to `id` from then on. */
+  merge(id: string, from: string): Promise<MemberRecord>;
+  unmerge(id: string, from: string): Promise<MemberRecord>;
+  /** Latest first. */
+  timeline(id: string, page: PageRequest): Promise<Page<TimelineEntry>>;
+  export(id: string): Promise<MemberExport>;
+}
+
+export interface ProductService {
+  put(id: string, input: ProductInput): Promise<Product>;
+  /** One result per product, in order: undefined when it was written. At most 500 at once. */
+  putMany(products: (ProductInput & { id: string })[]): Promise<(Refusal | undefined)[]>;
+  get(id: string): Promise<Product>;
+  delete(id: string): Promise<void>;
+  list(page: PageRequest): Promise<Page<Product>>;
+}
+
+export interface CouponService {
+  put(id: string, input: CouponInput): Promise<Coupon>;
+  get(id: string): Promise<Coupon>;
+  delete(id: string): Promise<void>;
+  list(page: PageRequest): Promise<Page<Coupon>>;
+}
+
+export interface ModelSummary {
+  /** `heads`, `ranker`, … */
+  name: string;
+  /** null: rules serve, nothing is trained yet. */
+  version: string | null;
+  /** Epoch milliseconds. */
+  trainedAt: number | null;
+  [field: string]: unknown;
+}
+
+export interface ModelService {
+  list(): Promise<ModelSummary[]>;
+  /** The held-out report of the version that serves. */
+  report(name: string): Promise<Record<string, unknown>>;
+  /** Enqueues training and answers the job's id. */
+  train(name: string): Promise<string>;
+  /** Makes a version serve (default: the latest challenger). Absent: not offered by this server. */
+  promote?(name: string, version?: string): Promise<ModelSummary>;
+  /** Back to the version that served before. */
+  rollback?(name: string): Promise<ModelSummary>;
+}
+
+export interface JobSummary {
+  id: string;
+  name: string;
+  state: "waiting" | "delayed" | "active" | "completed" | "failed";
+  /** 0 … 1. */
+  progress: number;
+  /** Epoch milliseconds. */
+  createdAt: number;
+  startedAt: number | null;
+  endedAt: number | null;
+  /** One line about a failure, without personal data. */
+  failure: string | null;
+}
+
+export interface JobService {
+  list(page: PageRequest): Promise<Page<JobSummary>>;
+  cancel(id: string): Promise<void>;
+  /** Enqueues the job now and answers its id; `job_unknown` for a name that is none. */
+  start(name: string): Promise<string>;
+}
+
+export interface KeyService {
+  /** The only time the key itself is shown. */
+  create(input: { name: string; scopes: Scope[] }): Promise<{ key: string; record: ApiKeyRecord }>;
+  list(): Promise<ApiKeyRecord[]>;
+  revoke(id: string): Promise<void>;
+}
+
+export interface Readiness {
+  /** false only while starting or stopping; a store out of reach does not make it false. */
+  ready: boolean;
+  store: "up" | "down";
+  [part: string]: unknown;
+}
+
+export interface Services {
+  recommend(request: RecommendationRequest, caller: Caller): Promise<RecommendationResponse>;
+  score(request: ScoresRequest): Promise<ScoresResponse>;
+  /** `events` are as they came, at most 1,000; each is validated and answered by itself. */
+  ingestEvents(events: readonly unknown[], caller: Caller): Promise<IngestResult>;
+  readonly members: MemberService;
+  readonly products: ProductService;
+  readonly coupons: CouponService;
+  readonly models: ModelService;
+  readonly jobs: JobService;
+  readonly keys: KeyService;
+  readonly health: { ready(): Promise<Readiness> };
+  /** Prometheus text of all processes together. */
+  metricsText(): Promise<string>;
+}
