@@ -24,7 +24,9 @@ export const productInputSchema = z.strictObject({
   /** Days one unit lasts. */
   replenishmentDays: z.number().positive().max(3650).optional(),
   tags: z.array(z.string().max(64)).max(50).optional(),
-  attributes: z.record(z.string().max(64), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  attributes: z
+    .record(z.string().max(64), z.union([z.string(), z.number(), z.boolean()]))
+    .optional(),
 });
 export type ProductInput = z.infer<typeof productInputSchema>;
 

@@ -11,6 +11,8 @@ export interface CatalogSnapshot {
   readonly indexOf: ReadonlyMap<string, number>;
   /** fingerprint40(id) → index: how packed member state names a product. */
   readonly indexOfFingerprint: ReadonlyMap<number, number>;
+  /** Index → fingerprint40(id). */
+  readonly fingerprint: Float64Array;
   /** Major unit; NaN when unknown. */
   readonly price: Float64Array;
   /** Money earned per unit; 30 % of the price where the record names none; 0 when neither is known. */
@@ -20,7 +22,23 @@ export interface CatalogSnapshot {
   readonly categories: readonly string[];
   /** 1 where the product could be suggested: active, named, priced. Stock and season are asked at `now`. */
   readonly offerable: Uint8Array;
+  /** Units left; Infinity where the record names no stock. */
+  readonly stock: Float64Array;
+  /** Epoch milliseconds, first and last instant of the season; ∓Infinity where there is none. */
+  readonly seasonFrom: Float64Array;
+  readonly seasonUntil: Float64Array;
   /** Epoch milliseconds of creation. */
   readonly createdAt: Float64Array;
   readonly coupons: readonly Coupon[];
 }
+
+/** The season holds at `now` (epoch milliseconds); days are UTC, both ends included. */
+export const inSeason = (snapshot: CatalogSnapshot, index: number, now: number): boolean =>
+  now >= snapshot.seasonFrom[index] && now <= snapshot.seasonUntil[index];
+
+export const inStock = (snapshot: CatalogSnapshot, index: number): boolean =>
+  snapshot.stock[index] > 0;
+
+/** Active, named, priced, in stock and in season: what any source may propose at `now`. */
+export const canOffer = (snapshot: CatalogSnapshot, index: number, now: number): boolean =>
+  snapshot.offerable[index] === 1 && inStock(snapshot, index) && inSeason(snapshot, index, now);

@@ -1,0 +1,154 @@
+/** Records → CatalogSnapshot: from scratch, or from the snapshot before and what changed since. */
+import { fingerprint40 } from "../redis/keys.js";
+import type { Coupon, Product } from "./records.js";
+import type { CatalogSnapshot } from "./snapshot.js";
+
+/** Share of the price taken as margin where the record names none. */
+const ASSUMED_MARGIN_SHARE = 0.3;
+const DAY_MS = 86_400_000;
+
+export function buildSnapshot(
+  version: number,
+  products: readonly Product[],
+  coupons: readonly Coupon[] = [],
+): CatalogSnapshot {
+  const draft = emptyDraft(products.length);
+  const categoryIndex = new Map<string, number>();
+  const indexOf = new Map<string, number>();
+  const indexOfFingerprint = new Map<number, number>();
+  products.forEach((product, index) => {
+    const fingerprint = fingerprint40(product.id);
+    indexOf.set(product.id, index);
+    indexOfFingerprint.set(fingerprint, index);
+    draft.fingerprint[index] = fingerprint;
+    describe(draft, index, product, categoryIndex);
+  });
+  return {
+    version,
+    products,
+    indexOf,
+    indexOfFingerprint,
+    categories: [...categoryIndex.keys()],
+    coupons,
+    ...draft,
+  };
+}
+
+export const emptySnapshot = (): CatalogSnapshot => buildSnapshot(0, []);
+
+export interface SnapshotChange {
+  readonly version: number;
+  /** Written since; in any order, each id once. */
+  readonly written: readonly Product[];
+  readonly deleted: readonly string[];
+  /** Absent: as they were. */
+  readonly coupons?: readonly Coupon[];
+}
+
+/**
+ * The next snapshot. Indices of known products stay what they were, and new products come last,
+ * unless one was deleted. The index maps are shared with `previous` while no id comes or goes, so
+ * whoever keeps something per index may key it by the identity of `indexOf`.
+ */
+export function nextSnapshot(previous: CatalogSnapshot, change: SnapshotChange): CatalogSnapshot {
+  const { version, written } = change;
+  const coupons = change.coupons ?? previous.coupons;
+  const gone = new Set(change.deleted.filter((id) => previous.indexOf.has(id)));
+  if (written.length === 0 && gone.size === 0) return { ...previous, version, coupons };
+  const fresh = written.filter((product) => !previous.indexOf.has(product.id));
+  if (gone.size > 0) {
+    const byId = new Map(written.map((product) => [product.id, product]));
+    const kept = previous.products.filter(({ id }) => !gone.has(id));
+    return buildSnapshot(
+      version,
+      [...kept.map((product) => byId.get(product.id) ?? product), ...fresh],
+      coupons,
+    );
+  }
+  const products = [...previous.products, ...fresh];
+  const draft = grownDraft(previous, products.length);
+  const indexOf = fresh.length === 0 ? previous.indexOf : new Map(previous.indexOf);
+  const indexOfFingerprint =
+    fresh.length === 0 ? previous.indexOfFingerprint : new Map(previous.indexOfFingerprint);
+  fresh.forEach((product, offset) => {
+    const index = previous.products.length + offset;
+    const fingerprint = fingerprint40(product.id);
+    (indexOf as Map<string, number>).set(product.id, index);
+    (indexOfFingerprint as Map<number, number>).set(fingerprint, index);
+    draft.fingerprint[index] = fingerprint;
+  });
+  const categoryIndex = new Map(previous.categories.map((name, index) => [name, index]));
+  for (const product of written) {
+    const index = indexOf.get(product.id) as number;
+    products[index] = product;
+    describe(draft, index, product, categoryIndex);
+  }
+  const categories = [...categoryIndex.keys()];
+  return { version, products, indexOf, indexOfFingerprint, categories, coupons, ...draft };
+}
+
+type Draft = Pick<
+  CatalogSnapshot,
+  | "fingerprint"
+  | "price"
+  | "margin"
+  | "category"
+  | "offerable"
+  | "stock"
+  | "seasonFrom"
+  | "seasonUntil"
+  | "createdAt"
+>;
+
+const emptyDraft = (length: number): Draft => ({
+  fingerprint: new Float64Array(length),
+  price: new Float64Array(length),
+  margin: new Float64Array(length),
+  category: new Int32Array(length),
+  offerable: new Uint8Array(length),
+  stock: new Float64Array(length),
+  seasonFrom: new Float64Array(length),
+  seasonUntil: new Float64Array(length),
+  createdAt: new Float64Array(length),
+});
+
+function grownDraft(previous: CatalogSnapshot, length: number): Draft {
+  const draft = emptyDraft(length);
+  draft.fingerprint.set(previous.fingerprint);
+  draft.price.set(previous.price);
+  draft.margin.set(previous.margin);
+  draft.category.set(previous.category);
+  draft.offerable.set(previous.offerable);
+  draft.stock.set(previous.stock);
+  draft.seasonFrom.set(previous.seasonFrom);
+  draft.seasonUntil.set(previous.seasonUntil);
+  draft.createdAt.set(previous.createdAt);
+  return draft;
+}
+
+function describe(
+  draft: Draft,
+  index: number,
+  product: Product,
+  categoryIndex: Map<string, number>,
+): void {
+  const { name, price, margin, season, stock, active } = product;
+  draft.price[index] = price ?? Number.NaN;
+  draft.margin[index] = margin ?? ASSUMED_MARGIN_SHARE * (price ?? 0);
+  draft.category[index] = indexOfCategory(categoryIndex, product.category);
+  draft.offerable[index] = active && (name ?? "") !== "" && (price ?? 0) > 0 ? 1 : 0;
+  draft.stock[index] = stock ?? Number.POSITIVE_INFINITY;
+  draft.seasonFrom[index] = season?.from ? Date.parse(season.from) : Number.NEGATIVE_INFINITY;
+  draft.seasonUntil[index] = season?.to
+    ? Date.parse(season.to) + DAY_MS - 1
+    : Number.POSITIVE_INFINITY;
+  draft.createdAt[index] = product.createdAt;
+}
+
+function indexOfCategory(categoryIndex: Map<string, number>, name: string | undefined): number {
+  if (name === undefined || name === "") return -1;
+  const known = categoryIndex.get(name);
+  if (known !== undefined) return known;
+  categoryIndex.set(name, categoryIndex.size);
+  return categoryIndex.size - 1;
+}

@@ -1,0 +1,274 @@
+/** Products and coupons in Redis: the records themselves. What serving reads is the `Catalog`. */
+import { CuecardError } from "../errors.js";
+import { type RedisClient, toStoreError } from "../redis/clients.js";
+import { catalogKey, catalogVersionKey, fingerprint40 } from "../redis/keys.js";
+import { runScript, type Script } from "../redis/scripts.js";
+import {
+  deleteRecordScript,
+  putRecordsScript,
+  type Refusals,
+  registerSeenScript,
+} from "./catalog-scripts.js";
+import type { Coupon, CouponInput, Product, ProductInput } from "./records.js";
+
+export type CatalogKind = "products" | "coupons";
+
+export interface Page<Item> {
+  items: Item[];
+  /** Hand it back to get the next page; null at the end. */
+  nextCursor: string | null;
+}
+
+/** What an event tells of a product it names. */
+export interface SeenProduct {
+  id: string;
+  name?: string;
+  category?: string;
+  /** Major unit; anything but a positive number is ignored. */
+  unitPrice?: number;
+}
+
+export interface RefusedProduct {
+  /** Position in the batch. */
+  index: number;
+  error: CuecardError;
+}
+
+/** Changes since a version: ids by kind, or everything when the store no longer knows. */
+export type CatalogChanges =
+  | { version: number; everything: true }
+  | { version: number; everything: false; products: string[]; coupons: string[] };
+
+/** Records per script run: Redis is held for about a millisecond by so many. */
+const BATCH_SIZE = 500;
+const SCAN_COUNT = 2_000;
+
+const changesKey = catalogKey("changes");
+const fingerprintsKey = catalogKey("fingerprints");
+const idsKey = (kind: CatalogKind): string => catalogKey(`${kind}:ids`);
+
+const keysOf = (kind: CatalogKind): string[] => [
+  catalogKey(kind),
+  idsKey(kind),
+  catalogVersionKey,
+  changesKey,
+  fingerprintsKey,
+];
+
+/** Every method throws `store_unavailable` or `store_full` when the store cannot do it. */
+export class CatalogStore {
+  readonly #client: RedisClient;
+  readonly #now: () => number;
+
+  constructor(client: RedisClient, now: () => number = Date.now) {
+    this.#client = client;
+    this.#now = now;
+  }
+
+  getProduct(id: string): Promise<Product | null> {
+    return this.#get<Product>("products", id);
+  }
+
+  getCoupon(id: string): Promise<Coupon | null> {
+    return this.#get<Coupon>("coupons", id);
+  }
+
+  /** Replaces the record, keeping its `createdAt`. @throws `product_id_collision` */
+  async putProduct(id: string, input: ProductInput): Promise<Product> {
+    const [refused] = await this.putProducts([{ ...input, id }]);
+    if (refused) throw refused.error;
+    return (await this.getProduct(id)) as Product;
+  }
+
+  /**
+   * Replaces many records, 500 and one version at a time. Returns the refused ones; all others are
+   * written. The same id twice: the later one counts.
+   */
+  async putProducts(batch: readonly (ProductInput & { id: string })[]): Promise<RefusedProduct[]> {
+    const refused: RefusedProduct[] = [];
+    for (let start = 0; start < batch.length; start += BATCH_SIZE) {
+      const now = this.#now();
+      const args = batch.slice(start, start + BATCH_SIZE).flatMap((input) => {
+        const product = {
+          ...input,
+          active: input.active ?? true,
+          updatedAt: now,
+          source: "record",
+        };
+        return [input.id, fingerprintField(input.id), JSON.stringify(product)];
+      });
+      const reply = await this.#run(putRecordsScript, "products", [String(now), ...args]);
+      refused.push(...refusalsOf(reply, batch, start));
+    }
+    return refused;
+  }
+
+  async putCoupon(id: string, input: CouponInput): Promise<Coupon> {
+    const now = this.#now();
+    const coupon = { ...input, id, active: input.active ?? true, updatedAt: now };
+    await this.#run(putRecordsScript, "coupons", [String(now), id, "", JSON.stringify(coupon)]);
+    return (await this.getCoupon(id)) as Coupon;
+  }
+
+  /** False when there was none. Events keep naming the product; it is only no longer suggested. */
+  async deleteProduct(id: string): Promise<boolean> {
+    return (await this.#run(deleteRecordScript, "products", [id, fingerprintField(id)])) === 1;
+  }
+
+  async deleteCoupon(id: string): Promise<boolean> {
+    return (await this.#run(deleteRecordScript, "coupons", [id, ""])) === 1;
+  }
+
+  /** Ordered by id (bytes), so a page stays right while records come and go. */
+  listProducts(limit: number, cursor?: string | null): Promise<Page<Product>> {
+    return this.#list<Product>("products", limit, cursor);
+  }
+
+  listCoupons(limit: number, cursor?: string | null): Promise<Page<Coupon>> {
+    return this.#list<Coupon>("coupons", limit, cursor);
+  }
+
+  /**
+   * Registers products that events name: absent ones are added with source "event", and a fuller
+   * name, category or price completes such a record. What a person wrote is never touched.
+   * @throws `product_id_collision` after everything else was registered
+   */
+  async registerSeen(lines: readonly SeenProduct[]): Promise<void> {
+    const seen = mergeSeen(lines);
+    const refused: RefusedProduct[] = [];
+    for (let start = 0; start < seen.length; start += BATCH_SIZE) {
+      const args = seen
+        .slice(start, start + BATCH_SIZE)
+        .flatMap(({ id, name, category, unitPrice }) => [
+          id,
+          fingerprintField(id),
+          name ?? "",
+          category ?? "",
+          unitPrice === undefined ? "" : String(unitPrice),
+        ]);
+      const reply = await this.#run(registerSeenScript, "products", [String(this.#now()), ...args]);
+      refused.push(...refusalsOf(reply, seen, start));
+    }
+    if (refused.length > 0) throw refused[0].error;
+  }
+
+  async version(): Promise<number> {
+    return Number((await this.#try(() => this.#client.get(catalogVersionKey))) ?? 0);
+  }
+
+  /** What changed after `since`. */
+  async changesSince(since: number): Promise<CatalogChanges> {
+    const version = await this.version();
+    if (version < since) return { version, everything: true };
+    const entries = await this.#try(() => this.#client.xrange(changesKey, `${since + 1}-0`, "+"));
+    const versions = entries.map(([entryId]) => Number.parseInt(entryId, 10));
+    const whole = version === since || (versions[0] === since + 1 && versions.length > 0);
+    if (!whole) return { version, everything: true };
+    const ids = { products: new Set<string>(), coupons: new Set<string>() };
+    for (const [, [kind, list]] of entries) {
+      for (const id of JSON.parse(list) as string[]) ids[kind as CatalogKind].add(id);
+    }
+    return {
+      version: versions.at(-1) ?? version,
+      everything: false,
+      products: [...ids.products],
+      coupons: [...ids.coupons],
+    };
+  }
+
+  /** The records among `ids` that exist, in the order asked; any number of ids. */
+  async getMany<Kind extends CatalogKind>(
+    kind: Kind,
+    ids: readonly string[],
+  ): Promise<RecordOf<Kind>[]> {
+    const found: RecordOf<Kind>[] = [];
+    for (let start = 0; start < ids.length; start += BATCH_SIZE) {
+      const slice = ids.slice(start, start + BATCH_SIZE);
+      const texts = await this.#try(() => this.#client.hmget(catalogKey(kind), ...slice));
+      for (const text of texts) if (text !== null) found.push(JSON.parse(text));
+    }
+    return found;
+  }
+
+  /** Every record of a kind, ordered by id. */
+  async getAll<Kind extends CatalogKind>(kind: Kind): Promise<RecordOf<Kind>[]> {
+    const byId = new Map<string, RecordOf<Kind>>();
+    let cursor = "0";
+    do {
+      const [next, flat] = await this.#try(() =>
+        this.#client.hscan(catalogKey(kind), cursor, "COUNT", SCAN_COUNT),
+      );
+      cursor = next;
+      for (let i = 0; i < flat.length; i += 2) byId.set(flat[i], JSON.parse(flat[i + 1]));
+    } while (cursor !== "0");
+    return [...byId.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, record]) => record);
+  }
+
+  async #get<Item>(kind: CatalogKind, id: string): Promise<Item | null> {
+    const text = await this.#try(() => this.#client.hget(catalogKey(kind), id));
+    return text === null ? null : (JSON.parse(text) as Item);
+  }
+
+  async #list<Item>(
+    kind: CatalogKind,
+    limit: number,
+    cursor: string | null | undefined,
+  ): Promise<Page<Item>> {
+    const after = cursor ? `(${Buffer.from(cursor, "base64url").toString()}` : "-";
+    const ids = await this.#try(() =>
+      this.#client.zrangebylex(idsKey(kind), after, "+", "LIMIT", 0, limit + 1),
+    );
+    const page = ids.slice(0, limit);
+    return {
+      items: (await this.getMany(kind, page)) as Item[],
+      nextCursor: ids.length > limit ? Buffer.from(page[limit - 1]).toString("base64url") : null,
+    };
+  }
+
+  #run<T>(script: Script<T>, kind: CatalogKind, args: readonly string[]): Promise<T> {
+    return this.#try(() => runScript(this.#client, script, keysOf(kind), [kind, ...args]));
+  }
+
+  async #try<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+}
+
+type RecordOf<Kind extends CatalogKind> = Kind extends "products" ? Product : Coupon;
+
+const fingerprintField = (id: string): string => fingerprint40(id).toString(36);
+
+function refusalsOf(
+  flat: Refusals,
+  batch: readonly { id: string }[],
+  start: number,
+): RefusedProduct[] {
+  const refused: RefusedProduct[] = [];
+  for (let i = 0; i < flat.length; i += 2) {
+    const index = start + Number(flat[i]);
+    const detail = `product ${batch[index].id} cannot be told from product ${String(flat[i + 1])}`;
+    refused.push({ index, error: new CuecardError("product_id_collision", detail) });
+  }
+  return refused;
+}
+
+/** One entry an id; the first name, category and positive price seen count. */
+function mergeSeen(lines: readonly SeenProduct[]): SeenProduct[] {
+  const byId = new Map<string, SeenProduct>();
+  for (const { id, name, category, unitPrice } of lines) {
+    const known = byId.get(id);
+    const price =
+      unitPrice !== undefined && unitPrice > 0 && unitPrice < 1e9 ? unitPrice : undefined;
+    byId.set(id, {
+      id,
+      name: known?.name ?? (name || undefined),
+      category: known?.category ?? (category || undefined),
+      unitPrice: known?.unitPrice ?? price,
+    });
+  }
+  return [...byId.values()];
+}
