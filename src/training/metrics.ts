@@ -1,0 +1,227 @@
+/**
+ * How good scores are. Labels are 0 or 1; scores are finite, higher means likelier; rows of equal score
+ * are treated as in random order, so that ties neither help nor hurt. A figure that is not defined (one
+ * class only) is NaN.
+ */
+
+type Numbers = ArrayLike<number>;
+
+/** Row numbers by falling score. */
+export function rankingOf(scores: Numbers): Uint32Array {
+  const order = Uint32Array.from({ length: scores.length }, (_, row) => row);
+  return order.sort((a, b) => scores[b] - scores[a] || a - b);
+}
+
+interface TieGroups {
+  /** Rows and positives of each run of equal scores, from the highest score down. */
+  readonly sizes: readonly number[];
+  readonly positives: readonly number[];
+  readonly rowCount: number;
+  readonly positiveCount: number;
+}
+
+function tieGroups(scores: Numbers, labels: Numbers): TieGroups {
+  const sizes: number[] = [];
+  const positives: number[] = [];
+  let positiveCount = 0;
+  let previous = Number.NaN;
+  for (const row of rankingOf(scores)) {
+    if (scores[row] !== previous) {
+      sizes.push(0);
+      positives.push(0);
+      previous = scores[row];
+    }
+    sizes[sizes.length - 1]++;
+    positives[positives.length - 1] += labels[row];
+    positiveCount += labels[row];
+  }
+  return { sizes, positives, rowCount: scores.length, positiveCount };
+}
+
+/** Area under the ROC curve: P(a positive scores above a negative), ties counting half. */
+export function auc(scores: Numbers, labels: Numbers): number {
+  const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
+  let negativesBelow = rowCount - positiveCount;
+  const pairs = positiveCount * negativesBelow;
+  let won = 0;
+  for (let group = 0; group < sizes.length; group++) {
+    const negatives = sizes[group] - positives[group];
+    negativesBelow -= negatives;
+    won += positives[group] * (negativesBelow + negatives / 2);
+  }
+  return won / pairs;
+}
+
+/** Average precision: Σ (recall step) · precision, over distinct scores. */
+export function prAuc(scores: Numbers, labels: Numbers): number {
+  const { sizes, positives, positiveCount } = tieGroups(scores, labels);
+  let seen = 0;
+  let found = 0;
+  let area = 0;
+  for (let group = 0; group < sizes.length; group++) {
+    seen += sizes[group];
+    found += positives[group];
+    area += (positives[group] / positiveCount) * (found / seen);
+  }
+  return area;
+}
+
+/**
+ * Area under the cumulative lift curve: share of all positives reached against share of rows contacted
+ * (Moro, Cortez, Rita 2014, Decision Support Systems 62). 0.5 is random.
+ */
+export function alift(scores: Numbers, labels: Numbers): number {
+  const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
+  let found = 0;
+  let area = 0;
+  for (let group = 0; group < sizes.length; group++) {
+    area += sizes[group] * (found + positives[group] / 2);
+    found += positives[group];
+  }
+  return area / (rowCount * positiveCount);
+}
+
+/** Share of all positives among the best `share` (0 to 1] of rows; a tie at the edge counts in part. */
+export function captureAt(scores: Numbers, labels: Numbers, share: number): number {
+  const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
+  let room = rowCount * share;
+  let found = 0;
+  for (let group = 0; group < sizes.length && room > 0; group++) {
+    found += positives[group] * Math.min(1, room / sizes[group]);
+    room -= sizes[group];
+  }
+  return found / positiveCount;
+}
+
+/** How many times the average rate of positives the best `share` of rows reaches. */
+export const liftAt = (scores: Numbers, labels: Numbers, share: number): number =>
+  captureAt(scores, labels, share) / share;
+
+/** Mean −ln P(label). Probabilities are clipped to [1e-7, 1 − 1e-7], float32's resolution near 1. */
+export function logLoss(probabilities: Numbers, labels: Numbers): number {
+  let sum = 0;
+  for (let row = 0; row < labels.length; row++) {
+    const probability = Math.min(1 - 1e-7, Math.max(1e-7, probabilities[row]));
+    sum -= labels[row] === 1 ? Math.log(probability) : Math.log(1 - probability);
+  }
+  return sum / labels.length;
+}
+
+/** Mean squared distance between probability and label. */
+export function brier(probabilities: Numbers, labels: Numbers): number {
+  let sum = 0;
+  for (let row = 0; row < labels.length; row++) sum += (probabilities[row] - labels[row]) ** 2;
+  return sum / labels.length;
+}
+
+export interface CalibrationBin {
+  readonly rows: number;
+  /** Mean probability said, and the share of positives that came. */
+  readonly predicted: number;
+  readonly observed: number;
+}
+
+/** Bins of equally many rows by rising probability. */
+export function calibrationBins(
+  probabilities: Numbers,
+  labels: Numbers,
+  binCount = 10,
+): CalibrationBin[] {
+  const order = rankingOf(probabilities).reverse();
+  const bins: CalibrationBin[] = [];
+  for (let bin = 0; bin < binCount; bin++) {
+    const from = Math.floor((order.length * bin) / binCount);
+    const rows = order.subarray(from, Math.floor((order.length * (bin + 1)) / binCount));
+    if (rows.length === 0) continue;
+    let predicted = 0;
+    let observed = 0;
+    for (const row of rows) {
+      predicted += probabilities[row] / rows.length;
+      observed += labels[row] / rows.length;
+    }
+    bins.push({ rows: rows.length, predicted, observed });
+  }
+  return bins;
+}
+
+/**
+ * Expected calibration error: mean |predicted − observed| over ten bins of equally many rows, weighted by
+ * rows (Naeini, Cooper, Hauskrecht 2015, with equal-mass bins, which suit rare positives).
+ */
+export function expectedCalibrationError(probabilities: Numbers, labels: Numbers): number {
+  return calibrationBins(probabilities, labels).reduce(
+    (sum, bin) => sum + (Math.abs(bin.predicted - bin.observed) * bin.rows) / labels.length,
+    0,
+  );
+}
+
+/**
+ * NDCG of one list: `relevances` in the order shown, gain 2^relevance − 1, discount log2(rank + 1), the
+ * first `k` of the list against its best order (Järvelin, Kekäläinen 2002). NaN without relevant items.
+ */
+export function ndcgAt(relevances: Numbers, k: number): number {
+  const ideal = Array.from(relevances).sort((a, b) => b - a);
+  return discountedGain(relevances, k) / discountedGain(ideal, k);
+}
+
+function discountedGain(relevances: Numbers, k: number): number {
+  let gain = 0;
+  for (let rank = 0; rank < Math.min(k, relevances.length); rank++) {
+    gain += (2 ** relevances[rank] - 1) / Math.log2(rank + 2);
+  }
+  return gain;
+}
+
+/** Mean NDCG over consecutive groups of rows; groups without a relevant row are left out. */
+export function meanNdcg(scores: Numbers, labels: Numbers, groups: Numbers, k: number): number {
+  let start = 0;
+  let sum = 0;
+  let counted = 0;
+  for (let group = 0; group < groups.length; group++) {
+    const rows = Array.from({ length: groups[group] }, (_, index) => start + index);
+    start += groups[group];
+    rows.sort((a, b) => scores[b] - scores[a] || a - b);
+    const ndcg = ndcgAt(
+      rows.map((row) => labels[row]),
+      k,
+    );
+    if (Number.isNaN(ndcg)) continue;
+    sum += ndcg;
+    counted++;
+  }
+  return sum / counted;
+}
+
+/**
+ * Qini coefficient per treated row: the mean distance between the curve of incremental positives
+ * `Yt(k) − Yc(k)·Nt(k)/Nc(k)`, rows taken by falling uplift, and the straight line to its end
+ * (Radcliffe 2007), divided by the number of treated rows. 0 is random targeting.
+ */
+export function qini(uplift: Numbers, labels: Numbers, treated: Numbers): number {
+  let treatedCount = 0;
+  let controlCount = 0;
+  let treatedPositives = 0;
+  let controlPositives = 0;
+  let previousGain = 0;
+  let area = 0;
+  const order = rankingOf(uplift);
+  for (let from = 0; from < order.length; ) {
+    let to = from;
+    for (; to < order.length && uplift[order[to]] === uplift[order[from]]; to++) {
+      const row = order[to];
+      if (treated[row] === 1) {
+        treatedCount++;
+        treatedPositives += labels[row];
+      } else {
+        controlCount++;
+        controlPositives += labels[row];
+      }
+    }
+    const scale = controlCount === 0 ? 0 : treatedCount / controlCount;
+    const gain = treatedPositives - controlPositives * scale;
+    area += ((to - from) * (previousGain + gain)) / 2;
+    previousGain = gain;
+    from = to;
+  }
+  return (area / order.length - previousGain / 2) / treatedCount;
+}
