@@ -135,7 +135,8 @@ export class ApiKeys {
   }): Promise<{ key: string; record: ApiKeyRecord }> {
     const { key, hash, record } = newKey(input.name, input.scopes);
     const written = await this.#eval(ADD, hash, JSON.stringify(record), String(KEYS_MAX));
-    if (written !== 1) throw new CuecardError("conflict", `there are ${KEYS_MAX} keys: revoke some`);
+    if (written !== 1)
+      throw new CuecardError("conflict", `there are ${KEYS_MAX} keys: revoke some`);
     await this.refresh();
     return { key, record };
   }
