@@ -1,7 +1,7 @@
 /** Maximum likelihood fit of BG/NBD and MBG/NBD, by our own Nelder–Mead on log parameters. */
 import { CuecardError } from "../errors.js";
 import type { AliveModel, AliveProcess, AliveSummary } from "../features/alive.js";
-import { minimize } from "./nelder-mead.js";
+import { type Minimum, minimize } from "./nelder-mead.js";
 
 export interface AliveCustomer extends AliveSummary {
   /** How many customers this row stands for; 1 when absent. */
@@ -59,9 +59,12 @@ export function fitAlive(
   ];
   let budget = options.evaluationsMax ?? 6000;
   let iterations = 0;
-  let best: { point: Float64Array; value: number } | undefined;
+  let best: Pick<Minimum, "point" | "value"> | undefined;
   for (const start of starts) {
-    let found = { point: Float64Array.from(start, Math.log), value: Number.POSITIVE_INFINITY };
+    let found: Pick<Minimum, "point" | "value"> = {
+      point: Float64Array.from(start, Math.log),
+      value: Number.POSITIVE_INFINITY,
+    };
     // A collapsed simplex is rebuilt around its best point until that no longer helps.
     for (let restart = 0; restart < 6 && budget > 0; restart++) {
       const before = found.value;
