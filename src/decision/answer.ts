@@ -49,7 +49,18 @@ export type Reason = z.infer<typeof reasonSchema>;
 
 export const suggestionSchema = z.object({
   rank: z.number().int(),
-  kind: z.enum(["sell", "care", "advice", "renew", "cross_sell", "upsell", "win_back", "retain", "invite", "none"]),
+  kind: z.enum([
+    "sell",
+    "care",
+    "advice",
+    "renew",
+    "cross_sell",
+    "upsell",
+    "win_back",
+    "retain",
+    "invite",
+    "none",
+  ]),
   product: z
     .object({
       id: z.string(),

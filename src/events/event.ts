@@ -79,7 +79,8 @@ export const eventInputSchema = z.strictObject({
   type: z
     .string()
     .refine(
-      (type) => (EVENT_TYPES as readonly string[]).includes(type) || /^custom_[a-z0-9_]{1,56}$/.test(type),
+      (type) =>
+        (EVENT_TYPES as readonly string[]).includes(type) || /^custom_[a-z0-9_]{1,56}$/.test(type),
       "not a built-in event type and not custom_…",
     ),
   member: memberRefSchema,

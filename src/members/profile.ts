@@ -5,7 +5,8 @@ export const consentSchema = z.strictObject({
   channel: z.string().min(1).max(64),
   purpose: z.string().min(1).max(64).default("marketing"),
   status: z.enum(["granted", "denied", "revoked"]),
-  at: z.union([z.number().int(), z.iso.datetime({ offset: true })])
+  at: z
+    .union([z.number().int(), z.iso.datetime({ offset: true })])
     .transform((value) => (typeof value === "number" ? value : Date.parse(value)))
     .optional(),
   source: z.string().max(200).optional(),

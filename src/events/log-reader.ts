@@ -1,0 +1,22 @@
+/** How the log is read back: by rebuild, un-merge, timelines and training alike. */
+import type { LogRecord } from "./log-record.js";
+
+export interface LoggedRecord {
+  readonly partition: number;
+  /** Stream id `ms-seq`: the order of writes within the partition. */
+  readonly logId: string;
+  readonly record: LogRecord;
+}
+
+export interface ReadOptions {
+  /** Absent: all. */
+  readonly partitions?: readonly number[];
+}
+
+export interface LogReader {
+  /**
+   * Archive and stream together, each record once, partition after partition, in log order within
+   * one. Records of erased members do not appear.
+   */
+  read(options?: ReadOptions): AsyncIterable<LoggedRecord>;
+}

@@ -1,0 +1,120 @@
+/** Family `activity`: how often and how lately each type of event happened. */
+import { type BuiltInEventType, EVENT_TYPES, type EventType } from "../events/event.js";
+import type { Family } from "./family.js";
+import { daysSince, secondsOf } from "./packed.js";
+
+/** Every `custom_…` type shares the last code. */
+const CUSTOM_CODE = 63;
+const codes = new Map<string, number>(EVENT_TYPES.map((type, code) => [type, code]));
+const codeOf = (type: EventType): number => codes.get(type) ?? CUSTOM_CODE;
+
+export interface ActivityEntry {
+  readonly code: number;
+  readonly count: number;
+  /** Epoch seconds. */
+  readonly lastAt: number;
+}
+
+/** Sorted by code, one entry per code seen. */
+export type ActivityState = readonly ActivityEntry[];
+
+export function activityOf(state: ActivityState, type: EventType): ActivityEntry | undefined {
+  const code = codeOf(type);
+  return state.find((entry) => entry.code === code);
+}
+
+/** Complaints opened and not closed; never below zero. */
+export function openComplaints(state: ActivityState): number {
+  const opened = activityOf(state, "complaint_opened")?.count ?? 0;
+  return Math.max(0, opened - (activityOf(state, "complaint_closed")?.count ?? 0));
+}
+
+/** Epoch seconds of the newest event of any type; 0 without one. */
+export const lastActivityAt = (state: ActivityState): number =>
+  state.reduce((latest, entry) => Math.max(latest, entry.lastAt), 0);
+
+const COUNTED: readonly BuiltInEventType[] = [
+  "view",
+  "cart_add",
+  "checkout_start",
+  "payment_failed",
+  "call_inbound",
+  "complaint_opened",
+  "coupon_issued",
+  "coupon_redeemed",
+];
+const DATED: readonly BuiltInEventType[] = [
+  "view",
+  "cart_add",
+  "checkout_start",
+  "call_inbound",
+  "call_outbound",
+  "message_sent",
+  "message_open",
+  "complaint_opened",
+  "coupon_redeemed",
+];
+
+export const activity: Family<ActivityState> = {
+  name: "activity",
+  features: [
+    ...COUNTED.map((type) => `${type}_count`),
+    ...DATED.map((type) => `days_since_${type}`),
+    "days_since_activity",
+    "complaints_open",
+  ],
+  empty: () => [],
+  isEmpty: (state) => state.length === 0,
+
+  lift: (event) => [{ code: codeOf(event.type), count: 1, lastAt: secondsOf(event.at) }],
+
+  merge(a, b) {
+    const merged: ActivityEntry[] = [];
+    let i = 0;
+    let j = 0;
+    while (i < a.length || j < b.length) {
+      const left = a[i];
+      const right = b[j];
+      if (left !== undefined && right !== undefined && left.code === right.code) {
+        const { code } = left;
+        const lastAt = Math.max(left.lastAt, right.lastAt);
+        merged.push({ code, count: left.count + right.count, lastAt });
+        i++;
+        j++;
+      } else if (right === undefined || (left !== undefined && left.code < right.code)) {
+        merged.push(a[i++]!);
+      } else {
+        merged.push(b[j++]!);
+      }
+    }
+    return merged;
+  },
+
+  encode(writer, state) {
+    const newest = lastActivityAt(state);
+    writer.u32(newest);
+    writer.u8(state.length);
+    for (const entry of state) {
+      writer.u8(entry.code);
+      writer.varint(entry.count);
+      writer.varint(newest - entry.lastAt);
+    }
+  },
+
+  decode(reader) {
+    const newest = reader.u32();
+    const state = new Array<ActivityEntry>(reader.u8());
+    for (let i = 0; i < state.length; i++) {
+      state[i] = { code: reader.u8(), count: reader.varint(), lastAt: newest - reader.varint() };
+    }
+    return state;
+  },
+
+  hydrate(state, { now }, out, offset) {
+    let at = offset;
+    for (const type of COUNTED) out[at++] = activityOf(state, type)?.count ?? 0;
+    for (const type of DATED) out[at++] = daysSince(activityOf(state, type)?.lastAt ?? 0, now);
+    out[at++] = daysSince(lastActivityAt(state), now);
+    out[at] = openComplaints(state);
+  },
+};

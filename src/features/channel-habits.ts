@@ -1,0 +1,141 @@
+/** Family `channelHabits`: contacts, responses and orders by channel. */
+import type { MemberEvent } from "../events/event.js";
+import { fingerprint40 } from "../redis/keys.js";
+import type { Family } from "./family.js";
+import { daysSince, secondsOf } from "./packed.js";
+
+/** Well-known channels have a slot of their own; others share two by hash. Append only. */
+const KNOWN = ["phone", "sms", "email", "app", "web", "store"] as const;
+const SLOT_COUNT = 8;
+
+export interface ChannelEntry {
+  readonly slot: number;
+  readonly contacts: number;
+  readonly responses: number;
+  readonly orders: number;
+  /** Epoch seconds; 0 when never contacted. */
+  readonly lastContactAt: number;
+}
+
+/** Sorted by slot, one entry per slot seen. */
+export type ChannelHabitsState = readonly ChannelEntry[];
+
+export function channelSlot(channel: string): number {
+  const known = (KNOWN as readonly string[]).indexOf(channel);
+  return known >= 0 ? known : KNOWN.length + (fingerprint40(channel) % (SLOT_COUNT - KNOWN.length));
+}
+
+const isContact = (event: MemberEvent): boolean =>
+  event.type === "call_outbound" || event.type === "message_sent";
+
+/** An answered call, an inbound call, an opened or clicked message. */
+const isResponse = (event: MemberEvent): boolean =>
+  event.type === "call_inbound" ||
+  event.type === "message_open" ||
+  event.type === "message_click" ||
+  (event.type === "call_outbound" && event.properties?.answered === true);
+
+function channelOf(event: MemberEvent): string | undefined {
+  if (event.channel !== undefined) return event.channel;
+  return event.type === "call_inbound" || event.type === "call_outbound" ? "phone" : undefined;
+}
+
+/** Responses per contact, smoothed by one contact without and half a response with. */
+export function responseRate(state: ChannelHabitsState, channel: string): number {
+  const entry = state.find((candidate) => candidate.slot === channelSlot(channel));
+  return entry === undefined ? Number.NaN : (entry.responses + 0.5) / (entry.contacts + 1.5);
+}
+
+const FEATURES = KNOWN.flatMap((channel) => [
+  `${channel}_contacts`,
+  `${channel}_response_rate`,
+  `${channel}_orders`,
+]);
+
+export const channelHabits: Family<ChannelHabitsState> = {
+  name: "channelHabits",
+  features: [...FEATURES, "days_since_contact"],
+  empty: () => [],
+  isEmpty: (state) => state.length === 0,
+
+  lift(event) {
+    const channel = channelOf(event);
+    if (channel === undefined) return [];
+    const contact = isContact(event);
+    const response = isResponse(event);
+    const order = event.type === "purchase" && event.continuation !== true;
+    if (!contact && !response && !order) return [];
+    return [
+      {
+        slot: channelSlot(channel),
+        contacts: contact ? 1 : 0,
+        responses: response ? 1 : 0,
+        orders: order ? 1 : 0,
+        lastContactAt: contact ? secondsOf(event.at) : 0,
+      },
+    ];
+  },
+
+  merge(a, b) {
+    if (a.length === 0) return b;
+    if (b.length === 0) return a;
+    const bySlot = new Map<number, ChannelEntry>(a.map((entry) => [entry.slot, entry]));
+    for (const entry of b) {
+      const other = bySlot.get(entry.slot);
+      bySlot.set(
+        entry.slot,
+        other === undefined
+          ? entry
+          : {
+              slot: entry.slot,
+              contacts: entry.contacts + other.contacts,
+              responses: entry.responses + other.responses,
+              orders: entry.orders + other.orders,
+              lastContactAt: Math.max(entry.lastContactAt, other.lastContactAt),
+            },
+      );
+    }
+    return [...bySlot.values()].sort((x, y) => x.slot - y.slot);
+  },
+
+  encode(writer, state) {
+    writer.u8(state.length);
+    for (const entry of state) {
+      writer.u8(entry.slot * 2 + (entry.lastContactAt === 0 ? 0 : 1));
+      writer.varint(entry.contacts);
+      writer.varint(entry.responses);
+      writer.varint(entry.orders);
+      if (entry.lastContactAt !== 0) writer.u32(entry.lastContactAt);
+    }
+  },
+
+  decode(reader) {
+    const state = new Array<ChannelEntry>(reader.u8());
+    for (let i = 0; i < state.length; i++) {
+      const tag = reader.u8();
+      state[i] = {
+        slot: tag >> 1,
+        contacts: reader.varint(),
+        responses: reader.varint(),
+        orders: reader.varint(),
+        lastContactAt: tag & 1 ? reader.u32() : 0,
+      };
+    }
+    return state;
+  },
+
+  hydrate(state, { now }, out, offset) {
+    out.fill(0, offset, offset + FEATURES.length);
+    let lastContactAt = 0;
+    for (let slot = 0; slot < KNOWN.length; slot++) out[offset + slot * 3 + 1] = Number.NaN;
+    for (const entry of state) {
+      lastContactAt = Math.max(lastContactAt, entry.lastContactAt);
+      if (entry.slot >= KNOWN.length) continue;
+      const at = offset + entry.slot * 3;
+      out[at] = entry.contacts;
+      out[at + 1] = (entry.responses + 0.5) / (entry.contacts + 1.5);
+      out[at + 2] = entry.orders;
+    }
+    out[offset + FEATURES.length] = daysSince(lastContactAt, now);
+  },
+};

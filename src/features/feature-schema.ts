@@ -1,0 +1,47 @@
+/**
+ * The feature vector: names in order, their hash, and `hydrate`, which serving and training share.
+ * A model names the schema hash it was trained on and is refused under another.
+ */
+import { createHash } from "node:crypto";
+import type { AttributeConfig } from "../config.js";
+import { attributeFeatureNames, hydrateAttributes } from "./attributes.js";
+import type { HydrateContext } from "./family.js";
+import { FAMILIES, type FeatureState } from "./state.js";
+
+const DAY_MS = 86_400_000;
+const PROFILE_FEATURES = ["tenure_days", "phone_known", "email_known"];
+
+export interface FeatureSchema {
+  readonly names: readonly string[];
+  readonly length: number;
+  /** First 16 hex digits of SHA-256 over the names. */
+  readonly hash: string;
+  /** Writes `length` values into `out` from `offset`; NaN means missing. */
+  hydrate(state: FeatureState, context: HydrateContext, out: Float32Array, offset?: number): void;
+}
+
+export function createFeatureSchema(attributes: readonly AttributeConfig[]): FeatureSchema {
+  const names = [
+    ...FAMILIES.flatMap((family) => family.features),
+    ...PROFILE_FEATURES,
+    ...attributeFeatureNames(attributes),
+  ];
+  const hash = createHash("sha256").update(names.join("\n")).digest("hex").slice(0, 16);
+  return {
+    names,
+    length: names.length,
+    hash,
+    hydrate(state, context, out, offset = 0) {
+      let at = offset;
+      for (const family of FAMILIES) {
+        family.hydrate((state as Record<string, unknown>)[family.name], context, out, at);
+        at += family.features.length;
+      }
+      const { profile, now } = context;
+      out[at++] = profile === null ? Number.NaN : (now - profile.createdAt) / DAY_MS;
+      out[at++] = profile?.phone === undefined ? 0 : 1;
+      out[at++] = profile?.email === undefined ? 0 : 1;
+      hydrateAttributes(attributes, profile, now, out, at);
+    },
+  };
+}

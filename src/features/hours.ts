@@ -1,0 +1,75 @@
+/** Family `hours`: at which hours of the day a member acts of their own accord. */
+import type { EventType } from "../events/event.js";
+import type { Family } from "./family.js";
+
+/** Counts by hour of the day in UTC, 24 long; local habit is a rotation at read time. */
+export type HoursState = readonly number[];
+
+const HOURS = 24;
+const EMPTY: HoursState = new Array<number>(HOURS).fill(0);
+
+const OWN_ACCORD: ReadonlySet<EventType> = new Set<EventType>([
+  "view",
+  "search",
+  "cart_add",
+  "checkout_start",
+  "purchase",
+  "call_inbound",
+  "message_open",
+  "message_click",
+  "visit",
+]);
+
+/** Share of activity in the local hours [from, to). NaN without activity. */
+export function shareOfHours(
+  state: HoursState,
+  from: number,
+  to: number,
+  utcOffset: number,
+): number {
+  let total = 0;
+  let inside = 0;
+  for (let hour = 0; hour < HOURS; hour++) {
+    const count = state[hour]!;
+    if (count === 0) continue;
+    const local = (((hour + Math.round(utcOffset)) % HOURS) + HOURS) % HOURS;
+    total += count;
+    if (local >= from && local < to) inside += count;
+  }
+  return total === 0 ? Number.NaN : inside / total;
+}
+
+export const hours: Family<HoursState> = {
+  name: "hours",
+  features: ["night_share", "morning_share", "afternoon_share", "evening_share"],
+  empty: () => EMPTY,
+  isEmpty: (state) => state.every((count) => count === 0),
+
+  lift(event) {
+    if (!OWN_ACCORD.has(event.type)) return EMPTY;
+    const counts = new Array<number>(HOURS).fill(0);
+    counts[new Date(event.at).getUTCHours()] = 1;
+    return counts;
+  },
+
+  merge: (a, b) => (a === EMPTY ? b : b === EMPTY ? a : a.map((count, hour) => count + b[hour]!)),
+
+  encode(writer, state) {
+    let mask = 0;
+    for (let hour = 0; hour < HOURS; hour++) if (state[hour] !== 0) mask |= 1 << hour;
+    writer.u8(mask & 0xff);
+    writer.u16(mask >>> 8);
+    for (const count of state) if (count !== 0) writer.varint(count);
+  },
+
+  decode(reader) {
+    const mask = reader.u8() + reader.u16() * 256;
+    return EMPTY.map((_, hour) => (mask & (1 << hour) ? reader.varint() : 0));
+  },
+
+  hydrate(state, { utcOffsetHours }, out, offset) {
+    for (let quarter = 0; quarter < 4; quarter++) {
+      out[offset + quarter] = shareOfHours(state, quarter * 6, quarter * 6 + 6, utcOffsetHours);
+    }
+  },
+};

@@ -1,0 +1,99 @@
+/**
+ * A member's feature state: every family's state side by side, a commutative monoid.
+ * `fold(state, event) = merge(state, lift(event))`.
+ *
+ * Packed: layout version (u8), presence mask (u16, one bit a family), then the families present, in
+ * the order of FAMILIES. A new family is appended; an older layout is upgraded here, a newer refused.
+ */
+import { CuecardError } from "../errors.js";
+import type { MemberEvent } from "../events/event.js";
+import { activity } from "./activity.js";
+import { categories } from "./categories.js";
+import { channelHabits } from "./channel-habits.js";
+import { decays } from "./decays.js";
+import type { Family } from "./family.js";
+import { hours } from "./hours.js";
+import { lines } from "./lines.js";
+import { orders } from "./orders.js";
+import { PackedReader, PackedWriter } from "./packed.js";
+import { returns } from "./returns.js";
+import { touches } from "./touches.js";
+
+export const LAYOUT_VERSION = 1;
+
+const families = {
+  orders,
+  decays,
+  lines,
+  touches,
+  activity,
+  returns,
+  channelHabits,
+  hours,
+  categories,
+};
+
+export type FeatureState = {
+  readonly [Name in keyof typeof families]: ReturnType<(typeof families)[Name]["empty"]>;
+};
+
+/** Families in packed order. Typed loosely here only: each family sees its own state. */
+export const FAMILIES = Object.values(families) as unknown as readonly Family<unknown>[];
+
+type Slots = Record<string, unknown>;
+
+export const EMPTY_STATE = Object.freeze(
+  Object.fromEntries(FAMILIES.map((family) => [family.name, family.empty()])),
+) as unknown as FeatureState;
+
+export function lift(event: MemberEvent): FeatureState {
+  const state: Slots = {};
+  for (const family of FAMILIES) state[family.name] = family.lift(event);
+  return state as unknown as FeatureState;
+}
+
+export function merge(a: FeatureState, b: FeatureState): FeatureState {
+  const state: Slots = {};
+  for (const family of FAMILIES) {
+    state[family.name] = family.merge((a as Slots)[family.name], (b as Slots)[family.name]);
+  }
+  return state as unknown as FeatureState;
+}
+
+export const fold = (state: FeatureState, event: MemberEvent): FeatureState =>
+  merge(state, lift(event));
+
+const writer = new PackedWriter();
+
+export function encodeState(state: FeatureState): Buffer {
+  let mask = 0;
+  FAMILIES.forEach((family, bit) => {
+    if (!family.isEmpty((state as Slots)[family.name])) mask |= 1 << bit;
+  });
+  writer.reset();
+  writer.u8(LAYOUT_VERSION);
+  writer.u16(mask);
+  FAMILIES.forEach((family, bit) => {
+    if (mask & (1 << bit)) family.encode(writer, (state as Slots)[family.name]);
+  });
+  return writer.take();
+}
+
+/** Throws `store_incompatible` for a layout newer than this server's. */
+export function decodeState(packed: Buffer | null): FeatureState {
+  if (packed === null || packed.length === 0) return EMPTY_STATE;
+  const reader = new PackedReader(packed);
+  const version = reader.u8();
+  if (version > LAYOUT_VERSION) {
+    throw new CuecardError(
+      "store_incompatible",
+      `packed layout ${version} is newer than this server's ${LAYOUT_VERSION}`,
+    );
+  }
+  const mask = reader.u16();
+  const state: Slots = {};
+  FAMILIES.forEach((family, bit) => {
+    state[family.name] = mask & (1 << bit) ? family.decode(reader) : family.empty();
+  });
+  return state as unknown as FeatureState;
+}
