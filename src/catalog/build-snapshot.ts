@@ -1,5 +1,6 @@
 /** Records → CatalogSnapshot: from scratch, or from the snapshot before and what changed since. */
 import { fingerprint40 } from "../redis/keys.js";
+import { GrowingIndex } from "./growing-index.js";
 import type { Coupon, Product } from "./records.js";
 import type { CatalogSnapshot } from "./snapshot.js";
 
@@ -14,20 +15,15 @@ export function buildSnapshot(
 ): CatalogSnapshot {
   const draft = emptyDraft(products.length);
   const categoryIndex = new Map<string, number>();
-  const indexOf = new Map<string, number>();
-  const indexOfFingerprint = new Map<number, number>();
   products.forEach((product, index) => {
-    const fingerprint = fingerprint40(product.id);
-    indexOf.set(product.id, index);
-    indexOfFingerprint.set(fingerprint, index);
-    draft.fingerprint[index] = fingerprint;
+    draft.fingerprint[index] = fingerprint40(product.id);
     describe(draft, index, product, categoryIndex);
   });
   return {
     version,
     products,
-    indexOf,
-    indexOfFingerprint,
+    indexOf: GrowingIndex.of(products.map(({ id }) => id)),
+    indexOfFingerprint: GrowingIndex.of(draft.fingerprint),
     categories: [...categoryIndex.keys()],
     coupons,
     ...draft,
@@ -47,8 +43,8 @@ export interface SnapshotChange {
 
 /**
  * The next snapshot. Indices of known products stay what they were, and new products come last,
- * unless one was deleted. The index maps are shared with `previous` while no id comes or goes, so
- * whoever keeps something per index may key it by the identity of `indexOf`.
+ * unless one was deleted. The index maps are those of `previous` while no id comes or goes, so whoever
+ * keeps something per index may key it by the identity of `indexOf`.
  */
 export function nextSnapshot(previous: CatalogSnapshot, change: SnapshotChange): CatalogSnapshot {
   const { version, written } = change;
@@ -67,16 +63,15 @@ export function nextSnapshot(previous: CatalogSnapshot, change: SnapshotChange):
   }
   const products = [...previous.products, ...fresh];
   const draft = grownDraft(previous, products.length);
-  const indexOf = fresh.length === 0 ? previous.indexOf : new Map(previous.indexOf);
-  const indexOfFingerprint =
-    fresh.length === 0 ? previous.indexOfFingerprint : new Map(previous.indexOfFingerprint);
-  fresh.forEach((product, offset) => {
-    const index = previous.products.length + offset;
-    const fingerprint = fingerprint40(product.id);
-    (indexOf as Map<string, number>).set(product.id, index);
-    (indexOfFingerprint as Map<number, number>).set(fingerprint, index);
-    draft.fingerprint[index] = fingerprint;
-  });
+  const fingerprints = fresh.map(({ id }) => fingerprint40(id));
+  draft.fingerprint.set(fingerprints, previous.products.length);
+  const unchanged = fresh.length === 0;
+  const indexOf = unchanged
+    ? previous.indexOf
+    : previous.indexOf.extended(fresh.map(({ id }) => id));
+  const indexOfFingerprint = unchanged
+    ? previous.indexOfFingerprint
+    : previous.indexOfFingerprint.extended(fingerprints);
   const categoryIndex = new Map(previous.categories.map((name, index) => [name, index]));
   for (const product of written) {
     const index = indexOf.get(product.id) as number;

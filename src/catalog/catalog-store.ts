@@ -192,16 +192,19 @@ export class CatalogStore {
 
   /** Every record of a kind, ordered by id. */
   async getAll<Kind extends CatalogKind>(kind: Kind): Promise<RecordOf<Kind>[]> {
+    const scan = (cursor: string) =>
+      this.#try(() => this.#client.hscan(catalogKey(kind), cursor, "COUNT", SCAN_COUNT));
     const byId = new Map<string, RecordOf<Kind>>();
-    let cursor = "0";
-    do {
-      const [next, flat] = await this.#try(() =>
-        this.#client.hscan(catalogKey(kind), cursor, "COUNT", SCAN_COUNT),
-      );
-      cursor = next;
+    let page = scan("0");
+    for (;;) {
+      const [cursor, flat] = await page;
+      // Redis reads the next page while this one is parsed.
+      const last = cursor === "0";
+      if (!last) page = scan(cursor);
       for (let i = 0; i < flat.length; i += 2) byId.set(flat[i], JSON.parse(flat[i + 1]));
-    } while (cursor !== "0");
-    return [...byId.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, record]) => record);
+      if (last) break;
+    }
+    return [...byId.keys()].sort().map((id) => byId.get(id) as RecordOf<Kind>);
   }
 
   async #get<Item>(kind: CatalogKind, id: string): Promise<Item | null> {

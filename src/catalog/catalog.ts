@@ -5,7 +5,7 @@
 import { isStoreUnavailable, type RedisClient } from "../redis/clients.js";
 import { type Logger, metrics } from "../telemetry.js";
 import { buildSnapshot, emptySnapshot, nextSnapshot } from "./build-snapshot.js";
-import { CatalogStore, type SeenProduct } from "./catalog-store.js";
+import { type CatalogChanges, CatalogStore, type SeenProduct } from "./catalog-store.js";
 import type { CatalogSnapshot } from "./snapshot.js";
 
 export interface CatalogOptions {
@@ -121,7 +121,7 @@ export class Catalog {
   async #sync(): Promise<void> {
     if (this.#closed) return;
     const before = this.#snapshot;
-    const changes = await this.store.changesSince(before.version);
+    const changes = await this.#changes(before.version);
     if (changes.version !== before.version) {
       this.#snapshot =
         changes.everything || changes.products.length > INCREMENTAL_MAX
@@ -130,6 +130,12 @@ export class Catalog {
       metrics.catalogVersion.set(this.#snapshot.version);
     }
     this.#failing = false;
+  }
+
+  /** A process that holds nothing yet need not read how it came about. */
+  async #changes(since: number): Promise<CatalogChanges> {
+    if (since > 0) return this.store.changesSince(since);
+    return { version: await this.store.version(), everything: true };
   }
 
   /** The version was read first: what is written meanwhile comes again with the next change. */

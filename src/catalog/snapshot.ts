@@ -2,15 +2,16 @@
  * The catalog in memory: flat typed arrays by product index, immutable, one version.
  * Every process holds one and swaps to the next when the version in Redis moves.
  */
+import type { GrowingIndex } from "./growing-index.js";
 import type { Coupon, Product } from "./records.js";
 
 export interface CatalogSnapshot {
   readonly version: number;
   readonly products: readonly Product[];
   /** Product id → index into `products` and the arrays below. */
-  readonly indexOf: ReadonlyMap<string, number>;
+  readonly indexOf: GrowingIndex<string>;
   /** fingerprint40(id) → index: how packed member state names a product. */
-  readonly indexOfFingerprint: ReadonlyMap<number, number>;
+  readonly indexOfFingerprint: GrowingIndex<number>;
   /** Index → fingerprint40(id). */
   readonly fingerprint: Float64Array;
   /** Major unit; NaN when unknown. */
