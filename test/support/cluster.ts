@@ -66,6 +66,8 @@ function startNode(dir: string, port: number): ChildProcess {
     // Short, so that a failover test is short; long enough for a machine under load.
     "cluster-node-timeout": "3000",
     "repl-diskless-sync-delay": "0",
+    // A replica counts from its first byte on, and on an empty master only a ping sends one.
+    "repl-ping-replica-period": "1",
     "hash-max-ziplist-value": "4096",
   };
   const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
@@ -90,7 +92,10 @@ async function formCluster(nodes: Redis[], ports: number[]): Promise<void> {
     await nodes[i].cluster("ADDSLOTS", slots);
     await nodes[i].cluster("SET-CONFIG-EPOCH", i + 1);
   }
-  for (const port of ports.slice(1)) await nodes[0].cluster("MEET", "127.0.0.1", port);
+  // Everyone meets everyone: left to gossip, they would need many seconds.
+  for (let i = 0; i < NODES; i++) {
+    for (const port of ports.slice(i + 1)) await nodes[i].cluster("MEET", "127.0.0.1", port);
+  }
   await until(async () => {
     const infos = await Promise.all(nodes.map((node) => node.cluster("INFO")));
     return infos.every((info) => String(info).includes(`cluster_known_nodes:${NODES}`));
