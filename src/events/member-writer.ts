@@ -82,6 +82,8 @@ export class MemberWriter {
   constructor(
     private readonly store: MemberStore,
     private readonly codec: StateCodec,
+    /** Finishes a merge that was cut off between its two members. */
+    private readonly finishMerge: (from: string) => Promise<unknown>,
   ) {}
 
   /**
@@ -127,11 +129,16 @@ export class MemberWriter {
     for (let hops = 0; wanted.length > 0 && hops <= MAX_REDIRECTS; hops++) {
       const read = await this.store.readMany(wanted.map(({ id }) => id));
       const redirected: typeof wanted = [];
+      const unfinished: string[] = [];
       read.forEach((record, i) => {
         const { subject } = wanted[i]!;
         if (record.redirect === null) bySubject.set(subject, record);
         else redirected.push({ subject, id: record.redirect });
+        if (record.redirect !== null && (record.state ?? record.profile) !== null) {
+          unfinished.push(record.id);
+        }
       });
+      for (const from of unfinished) await this.finishMerge(from);
       wanted = redirected;
     }
     await this.settleMoved(groups, bySubject);

@@ -8,9 +8,6 @@ import { attributeFeatureNames, hydrateAttributes } from "./attributes.js";
 import type { HydrateContext } from "./family.js";
 import { FAMILIES, type FeatureState } from "./state.js";
 
-const DAY_MS = 86_400_000;
-const PROFILE_FEATURES = ["tenure_days", "phone_known", "email_known"];
-
 export interface FeatureSchema {
   readonly names: readonly string[];
   readonly length: number;
@@ -23,7 +20,6 @@ export interface FeatureSchema {
 export function createFeatureSchema(attributes: readonly AttributeConfig[]): FeatureSchema {
   const names = [
     ...FAMILIES.flatMap((family) => family.features),
-    ...PROFILE_FEATURES,
     ...attributeFeatureNames(attributes),
   ];
   const hash = createHash("sha256").update(names.join("\n")).digest("hex").slice(0, 16);
@@ -37,11 +33,7 @@ export function createFeatureSchema(attributes: readonly AttributeConfig[]): Fea
         family.hydrate((state as Record<string, unknown>)[family.name], context, out, at);
         at += family.features.length;
       }
-      const { profile, now } = context;
-      out[at++] = profile === null ? Number.NaN : (now - profile.createdAt) / DAY_MS;
-      out[at++] = profile?.phone === undefined ? 0 : 1;
-      out[at++] = profile?.email === undefined ? 0 : 1;
-      hydrateAttributes(attributes, profile, now, out, at);
+      hydrateAttributes(attributes, context.profile, context.now, out, at);
     },
   };
 }

@@ -17,6 +17,7 @@ import { lines } from "./lines.js";
 import { orders } from "./orders.js";
 import { PackedReader, PackedWriter } from "./packed.js";
 import { returns } from "./returns.js";
+import { tenure } from "./tenure.js";
 import { touches } from "./touches.js";
 
 export const LAYOUT_VERSION = 1;
@@ -31,6 +32,7 @@ const families = {
   channelHabits,
   hours,
   categories,
+  tenure,
 };
 
 export type FeatureState = {

@@ -42,6 +42,8 @@ export interface Profile extends Omit<MemberInput, "id"> {
   /** Epoch milliseconds of the first and the latest write. */
   createdAt: number;
   updatedAt: number;
-  /** Profiles merged into this one, flat, each as it was; makes un-merge exact. */
+  /** Further addresses of members merged into this one. */
+  emails?: string[];
+  /** Profiles this one is combined from, its own included, flat; makes un-merge exact. */
   merged?: Profile[];
 }

@@ -1,0 +1,165 @@
+/** POST /v1/events: validate → resolve the member → fold and write atomically → acknowledge. */
+import { randomUUID } from "node:crypto";
+import { CuecardError, isCuecardError } from "../errors.js";
+import { metrics } from "../telemetry.js";
+import type { EventInput, Line, MemberEvent, MemberRef } from "./event.js";
+import type { MemberWriter, PendingEvent, WriteGroup } from "./member-writer.js";
+import { type Rejection, validateEvent } from "./validate-event.js";
+
+/** What ingest asks of the catalog: facts to write into the record, so that a replay needs none. */
+export interface ProductFacts {
+  categoryOf(product: string): string | undefined;
+  /** Major unit. */
+  priceOf(product: string): number | undefined;
+  /** Makes products known that were never recorded. */
+  registerSeen(products: readonly { id: string; unitPrice?: number }[]): Promise<void>;
+  isKnown(product: string): boolean;
+}
+
+export interface IngestMembers {
+  resolveOrCreate(ref: MemberRef): Promise<string>;
+  /** Carries the visitor's history over to the member. */
+  login(memberId: string, visitor: string): Promise<void>;
+}
+
+export interface IngestLimits {
+  readonly maxEventAgeYears: number;
+  readonly maxFutureSeconds: number;
+}
+
+export interface IngestResult {
+  accepted: number;
+  duplicates: number;
+  rejected: ({ index: number } & Rejection)[];
+}
+
+const YEAR_MS = 365.25 * 86_400_000;
+
+interface Arrival {
+  index: number;
+  input: EventInput;
+  pending: PendingEvent;
+}
+
+export class Ingest {
+  constructor(
+    private readonly writer: MemberWriter,
+    private readonly members: IngestMembers,
+    private readonly products: ProductFacts,
+    private readonly limits: IngestLimits,
+  ) {}
+
+  /**
+   * Takes at most EVENT_LIMITS.eventsPerRequest raw events; the good ones are kept whatever the bad
+   * ones are. On return every accepted event is durable and visible. Throws `store_unavailable`,
+   * `store_full`, `write_contended`: the whole batch may be sent again, nothing counts twice.
+   */
+  async ingest(raw: readonly unknown[]): Promise<IngestResult> {
+    const result: IngestResult = { accepted: 0, duplicates: 0, rejected: [] };
+    const arrivals = await this.admit(raw, result);
+    await this.registerProducts(arrivals);
+    const bySubject = new Map<string, PendingEvent[]>();
+    for (const { pending } of arrivals) {
+      const events = bySubject.get(pending.subject);
+      if (events === undefined) bySubject.set(pending.subject, [pending]);
+      else events.push(pending);
+    }
+    const groups: WriteGroup[] = [...bySubject.values()].map((events) => ({ events }));
+    await this.writer.write(groups);
+    for (const { index, input, pending } of arrivals) {
+      count(result, index, pending);
+      if (input.visitor !== undefined && pending.outcome !== "member_erased") {
+        await this.members.login(pending.subject, input.visitor);
+      }
+    }
+    metrics.events.inc({ result: "accepted" }, result.accepted);
+    metrics.events.inc({ result: "duplicate" }, result.duplicates);
+    metrics.events.inc({ result: "rejected" }, result.rejected.length);
+    result.rejected.sort((a, b) => a.index - b.index);
+    return result;
+  }
+
+  private async admit(raw: readonly unknown[], result: IngestResult): Promise<Arrival[]> {
+    const now = Date.now();
+    const limits = {
+      earliest: now - this.limits.maxEventAgeYears * YEAR_MS,
+      latest: now + this.limits.maxFutureSeconds * 1000,
+    };
+    const arrivals: Arrival[] = [];
+    for (let index = 0; index < raw.length; index++) {
+      const checked = validateEvent(raw[index], limits);
+      if ("rejection" in checked) {
+        result.rejected.push({ index, ...checked.rejection });
+        continue;
+      }
+      try {
+        const input = checked.event;
+        const subject = await this.members.resolveOrCreate(input.member);
+        const event = this.normalise(input);
+        arrivals.push({ index, input, pending: { subject, event, remember: true } });
+      } catch (error) {
+        if (!isCuecardError(error) || error.status >= 500) throw error;
+        result.rejected.push({ index, code: error.code, detail: error.detail });
+      }
+    }
+    return arrivals;
+  }
+
+  private normalise(input: EventInput): MemberEvent {
+    const { id, type, at, order, channel, properties } = input;
+    const items =
+      input.items ??
+      (input.product === undefined
+        ? []
+        : [{ product: input.product, quantity: input.quantity ?? 1, amount: input.amount }]);
+    const lines = items.map(({ product, quantity, amount }): Line => {
+      const category = this.products.categoryOf(product);
+      const money = amount ?? (this.products.priceOf(product) ?? 0) * quantity;
+      return { product, quantity, amount: money, ...(category === undefined ? {} : { category }) };
+    });
+    return {
+      id: id ?? randomUUID(),
+      type: type as MemberEvent["type"],
+      at,
+      lines,
+      ...(order == null ? {} : { order }),
+      ...(channel == null ? {} : { channel }),
+      ...(properties == null ? {} : { properties }),
+    };
+  }
+
+  private async registerProducts(arrivals: readonly Arrival[]): Promise<void> {
+    const seen = new Map<string, { id: string; unitPrice?: number }>();
+    for (const { pending } of arrivals) {
+      for (const { product, quantity, amount } of pending.event.lines) {
+        if (seen.has(product) || this.products.isKnown(product)) continue;
+        seen.set(
+          product,
+          amount > 0 ? { id: product, unitPrice: amount / quantity } : { id: product },
+        );
+      }
+    }
+    if (seen.size > 0) await this.products.registerSeen([...seen.values()]);
+  }
+}
+
+function count(result: IngestResult, index: number, { outcome }: PendingEvent): void {
+  switch (outcome) {
+    case "accepted":
+      result.accepted++;
+      break;
+    case "duplicate":
+      result.duplicates++;
+      break;
+    case "duplicate_differs": {
+      const detail = "id: accepted before with other content; the first one counts";
+      result.rejected.push({ index, code: "duplicate_differs", detail });
+      break;
+    }
+    case "member_erased":
+      result.rejected.push({ index, code: "member_erased", detail: "member: was erased" });
+      break;
+    case undefined:
+      throw new CuecardError("internal", "an event left the writer without an outcome");
+  }
+}

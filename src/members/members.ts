@@ -1,0 +1,337 @@
+/** Members: reading through merges, writing profiles, merging, erasing. */
+import { CuecardError } from "../errors.js";
+import type { MemberRef } from "../events/event.js";
+import type { LogRecord } from "../events/log-record.js";
+import { partitionOf } from "../redis/keys.js";
+import { combineProfiles, partsOf } from "./combine-profiles.js";
+import {
+  type Identity,
+  type IdentityStore,
+  identitiesOf,
+  identityOf,
+  idFromIdentity,
+  requirePhone,
+  sameIdentity,
+} from "./identity.js";
+import type { Commit, MemberRecord, MemberStore, MemberWrite } from "./member-store.js";
+import type { Consent, MemberInput, Profile } from "./profile.js";
+
+/** The part of the feature algebra a merge needs; given by the composition root. */
+export type MergeStates = (a: Buffer | null, b: Buffer | null) => Buffer | null;
+
+export interface Resolved {
+  readonly record: MemberRecord;
+  /** Member ids that share the identity asked for; more than one is worth a question on the phone. */
+  readonly candidates: readonly string[];
+}
+
+const MAX_ROUNDS = 16;
+
+export class Members {
+  readonly identities: IdentityStore;
+
+  constructor(
+    private readonly store: MemberStore,
+    identities: IdentityStore,
+    private readonly mergeStates: MergeStates,
+    private readonly defaultRegion: string,
+  ) {
+    this.identities = identities;
+  }
+
+  /** The member a reference leads to, or null for somebody unknown. */
+  async resolve(ref: MemberRef): Promise<Resolved | null> {
+    const named = identityOf(ref, this.defaultRegion);
+    if (named === null) return null;
+    if ("id" in named) {
+      const record = await this.store.readThrough(named.id);
+      return exists(record) ? { record, candidates: [record.id] } : null;
+    }
+    const records = await this.believed(named.identity);
+    return records[0] === undefined
+      ? null
+      : { record: records[0], candidates: records.map((record) => record.id) };
+  }
+
+  /** As `resolve`, but meets a stranger: an event of somebody new makes a member. */
+  async resolveOrCreate(ref: MemberRef): Promise<string> {
+    const named = identityOf(ref, this.defaultRegion);
+    if (named === null) throw new CuecardError("invalid_phone", "member.phone: cannot be dialled");
+    if ("id" in named) return named.id;
+    const { identity } = named;
+    const records = await this.believed(identity);
+    if (records[0] !== undefined) return records[0].id;
+    const id = idFromIdentity(identity);
+    await this.patch(id, inputOf(identity));
+    return id;
+  }
+
+  async get(id: string): Promise<MemberRecord> {
+    const record = await this.store.readThrough(id);
+    if (record.erased) throw new CuecardError("member_erased", "this member was erased");
+    if (!exists(record)) throw new CuecardError("member_unknown", "no member has this id");
+    return record;
+  }
+
+  /** Replaces what was known of the member (of this part of it, after a merge). */
+  async put(id: string, input: MemberInput): Promise<Profile> {
+    return this.writePart(id, input, () => ({}));
+  }
+
+  /** Changes only the fields given; attributes name by name, consents by channel and purpose. */
+  async patch(id: string, input: MemberInput): Promise<Profile> {
+    return this.writePart(id, input, (known) => known);
+  }
+
+  /** Moves `from` into `id`. Repeating a merge that was cut off finishes it. */
+  async merge(id: string, from: string): Promise<Profile> {
+    const source = await this.store.read(from);
+    if (source.redirect !== null && !isUnfinished(source)) {
+      throw new CuecardError("merge_invalid", "it was merged already");
+    }
+    const target = await this.store.readThrough(source.redirect ?? id);
+    if (target.id === from) throw new CuecardError("merge_invalid", "these are one member");
+    if (source.erased || target.erased) throw new CuecardError("member_erased", "one was erased");
+    if (!exists(source)) throw new CuecardError("member_unknown", "nothing is known of `from`");
+    if (source.redirect === null) await this.redirect(from, target.id);
+    return this.finishMerge(from);
+  }
+
+  /** Second and third step of a merge whose redirect stands: take over, then clear the source. */
+  async finishMerge(from: string): Promise<Profile> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const source = await this.store.read(from);
+      if (source.redirect === null) throw new CuecardError("merge_invalid", "it is not merged");
+      const target = await this.store.readThrough(source.redirect);
+      const sourcePart = source.profile ?? blank(from);
+      const targetParts = partsOf(target.profile ?? blank(target.id));
+      const known = targetParts.some((part) => part.id === from);
+      if (!isUnfinished(source)) return target.profile ?? blank(target.id);
+      const profile = combineProfiles(target.id, [...targetParts, ...partsOf(sourcePart)]);
+      if (!known) {
+        const write = {
+          id: target.id,
+          expectedVersion: target.version,
+          state: this.mergeStates(target.state, source.state),
+          profile,
+        };
+        if (!(await this.commit(write, mergeRecord(target.id, from)))) continue;
+        for (const identity of identitiesOf(profile)) {
+          await this.identities.link(identity, target.id);
+        }
+      }
+      await this.flatten(profile, target.id);
+      const clear = { id: from, expectedVersion: source.version, state: null, profile: null };
+      if (await this.commit(clear)) return profile;
+    }
+    throw contended();
+  }
+
+  /** A tombstone: from here on no read finds the member; bytes follow by compaction. */
+  async erase(id: string): Promise<{ id: string; erasedAt: number }> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const record = await this.get(id);
+      const erasedAt = Date.now();
+      const gone = { state: null, profile: null, erased: new Date(erasedAt).toISOString() };
+      const write = { id: record.id, expectedVersion: record.version, ...gone };
+      const log: LogRecord = { kind: "erasure", member: record.id, at: erasedAt };
+      if (!(await this.commit(write, log))) continue;
+      for (const identity of identitiesOf(record.profile)) {
+        await this.identities.unlink(identity, record.id);
+      }
+      const parts = record.profile === null ? [] : partsOf(record.profile);
+      for (const part of parts) if (part.id !== record.id) await this.eraseRedirect(part.id, gone);
+      return { id: record.id, erasedAt };
+    }
+    throw contended();
+  }
+
+  /** Carries a visitor's history over to the member on login; does nothing the second time. */
+  async login(memberId: string, visitor: string): Promise<void> {
+    const identity: Identity = { kind: "visitor", value: visitor };
+    const anonymous = await this.store.read(idFromIdentity(identity));
+    if (isUnfinished(anonymous)) {
+      await this.finishMerge(anonymous.id);
+      return;
+    }
+    if (anonymous.redirect === null && exists(anonymous)) {
+      const target = await this.store.readThrough(memberId);
+      if (!exists(target)) await this.patch(memberId, {});
+      await this.merge(memberId, anonymous.id);
+      return;
+    }
+    const known = await this.store.readThrough(memberId);
+    if (identitiesOf(known.profile).some((one) => sameIdentity(one, identity))) return;
+    const visitors = [...(known.profile?.visitors ?? []), visitor].slice(-20);
+    await this.patch(memberId, { visitors });
+  }
+
+  private async believed(identity: Identity): Promise<MemberRecord[]> {
+    const ids = await this.identities.lookup(identity);
+    const records = await Promise.all(ids.map((id) => this.store.readThrough(id)));
+    const unique = new Map(records.map((record) => [record.id, record]));
+    return [...unique.values()].filter(
+      (record) =>
+        !record.erased && identitiesOf(record.profile).some((one) => sameIdentity(one, identity)),
+    );
+  }
+
+  private async writePart(
+    subject: string,
+    input: MemberInput,
+    base: (known: MemberInput) => MemberInput,
+  ): Promise<Profile> {
+    const given = this.normalise(input);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const record = await this.holderOf(subject);
+      if (record.erased) throw new CuecardError("member_erased", "this member was erased");
+      const parts = record.profile === null ? [] : partsOf(record.profile);
+      const known = parts.find((part) => part.id === subject);
+      const part = writtenPart(subject, known, base, given);
+      const others = parts.filter((one) => one.id !== subject);
+      const profile = others.length === 0 ? part : combineProfiles(record.id, [...others, part]);
+      for (const identity of identitiesOf(part)) await this.identities.link(identity, record.id);
+      const write = { id: record.id, expectedVersion: record.version, profile };
+      const at = part.updatedAt;
+      const log: LogRecord = { kind: "profile", member: record.id, subject, at, profile: part };
+      if (!(await this.commit(write, log))) continue;
+      const kept = identitiesOf(profile);
+      for (const identity of identitiesOf(record.profile)) {
+        if (kept.some((one) => sameIdentity(one, identity))) continue;
+        await this.identities.unlink(identity, record.id);
+      }
+      return profile;
+    }
+    throw contended();
+  }
+
+  /**
+   * Who holds the subject's profile. A merge cut off half-way is finished first: its take-over is
+   * recognised by the subject's part in the target, which a write through it would make too early.
+   */
+  private async holderOf(subject: string): Promise<MemberRecord> {
+    const direct = await this.store.read(subject);
+    if (isUnfinished(direct)) await this.finishMerge(subject);
+    return direct.redirect === null ? direct : this.store.readThrough(subject);
+  }
+
+  private normalise(input: MemberInput): MemberInput {
+    const phone = input.phone === undefined ? {} : { phone: this.phone(input.phone) };
+    const phones = input.phones?.map((one) => this.phone(one));
+    const email = input.email?.trim().toLowerCase();
+    const now = Date.now();
+    const consents = input.consents?.map((consent) => ({ ...consent, at: consent.at ?? now }));
+    return {
+      ...input,
+      ...phone,
+      ...(phones === undefined ? {} : { phones }),
+      ...(email === undefined ? {} : { email }),
+      ...(consents === undefined ? {} : { consents }),
+    };
+  }
+
+  private phone(text: string): string {
+    return requirePhone(text, this.defaultRegion);
+  }
+
+  private async redirect(from: string, target: string): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const source = await this.store.read(from);
+      if (source.redirect !== null) return;
+      const write = { id: from, expectedVersion: source.version, redirect: target };
+      if (await this.commit(write, mergeRecord(target, from))) return;
+    }
+    throw contended();
+  }
+
+  /** Members merged into the source earlier lead straight to the target from now on. */
+  private async flatten(profile: Profile, target: string): Promise<void> {
+    for (const part of partsOf(profile)) {
+      if (part.id === target) continue;
+      const record = await this.store.read(part.id);
+      if (record.redirect === null || record.redirect === target) continue;
+      await this.commit({ id: part.id, expectedVersion: record.version, redirect: target });
+    }
+  }
+
+  private async eraseRedirect(
+    id: string,
+    gone: Pick<MemberWrite, "state" | "profile" | "erased">,
+  ): Promise<void> {
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const record = await this.store.read(id);
+      const write = { id, expectedVersion: record.version, redirect: null, ...gone };
+      const log: LogRecord = { kind: "erasure", member: id, at: Date.now() };
+      if (await this.commit(write, log)) return;
+    }
+    throw contended();
+  }
+
+  /** false: the version moved; read again. */
+  private async commit(write: MemberWrite, ...records: LogRecord[]): Promise<boolean> {
+    const partition = partitionOf(write.id);
+    const commit: Commit = { partition, members: [write], records, claims: [] };
+    const [result] = await this.store.commit([commit]);
+    if (result!.status === "failed") throw result!.error;
+    return result!.status === "ok";
+  }
+}
+
+/** Something is known of the member: events or a profile. */
+export const exists = (record: MemberRecord): boolean =>
+  !record.erased && (record.state !== null || record.profile !== null);
+
+/** The redirect stands but the source still holds what the target should have taken over. */
+export const isUnfinished = (record: MemberRecord): boolean =>
+  record.redirect !== null && (record.state !== null || record.profile !== null);
+
+const contended = (): CuecardError =>
+  new CuecardError("write_contended", "this member kept changing", { retryAfterSeconds: 1 });
+
+const mergeRecord = (member: string, from: string): LogRecord => ({
+  kind: "merge",
+  member,
+  from,
+  at: Date.now(),
+});
+
+const blank = (id: string): Profile => ({ id, createdAt: Date.now(), updatedAt: 0 });
+
+function inputOf({ kind, value }: Identity): MemberInput {
+  if (kind === "phone") return { phone: value };
+  if (kind === "email") return { email: value };
+  return kind === "account" ? { accounts: [value] } : { visitors: [value] };
+}
+
+function writtenPart(
+  id: string,
+  known: Profile | undefined,
+  base: (known: MemberInput) => MemberInput,
+  given: MemberInput,
+): Profile {
+  const { createdAt, updatedAt: _, merged: __, ...rest } = known ?? blank(id);
+  const kept = base(rest);
+  const attributes = { ...kept.attributes, ...given.attributes };
+  const consents = joinConsents(kept.consents, given.consents);
+  const now = Date.now();
+  return {
+    ...kept,
+    ...given,
+    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
+    ...(consents === undefined ? {} : { consents }),
+    id,
+    createdAt: known === undefined ? now : createdAt,
+    updatedAt: now,
+  };
+}
+
+/** A new word on a channel and purpose replaces the one before; the others stay. */
+function joinConsents(
+  known: Consent[] | undefined,
+  given: Consent[] | undefined,
+): Consent[] | undefined {
+  if (given === undefined) return known;
+  const isGiven = (consent: Consent): boolean =>
+    given.some((one) => one.channel === consent.channel && one.purpose === consent.purpose);
+  return [...(known ?? []).filter((consent) => !isGiven(consent)), ...given];
+}
