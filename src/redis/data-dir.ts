@@ -63,12 +63,20 @@ const readHolder = (path: string): Holder | undefined => {
 const lives = (holder: Holder | undefined): holder is Holder =>
   holder !== undefined && processMark(holder.pid) === holder.mark;
 
+const lockPath = (dataDir: string): string => join(dataDir, "cuecard.lock");
+
+/** The pid of the living Cuecard that holds this directory, if one does. */
+export function lockHolder(dataDir: string): number | undefined {
+  const holder = readHolder(lockPath(dataDir));
+  return lives(holder) ? holder.pid : undefined;
+}
+
 /**
  * Takes `DATA_DIR/cuecard.lock` and returns what gives it back. Throws `data_dir_locked` naming the
  * pid when a living process holds it; the lock of a dead one is taken over.
  */
 export function lockDataDir(dataDir: string): () => void {
-  const path = join(dataDir, "cuecard.lock");
+  const path = lockPath(dataDir);
   const own = `${path}.${process.pid}`;
   const mark = processMark(process.pid) ?? "";
   try {
