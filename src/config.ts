@@ -113,6 +113,12 @@ const fileSchema = z.strictObject({
   maxEventAgeYears: z.number().positive().max(60).default(30),
   /** Tolerance for senders whose clock runs ahead, in seconds. */
   maxFutureSeconds: z.number().min(0).default(300),
+  coupons: z
+    .object({
+      /** Share of a product's margin a coupon may cost at most. */
+      maxMarginShare: z.number().min(0).max(1).default(0.5),
+    })
+    .prefault({}),
   budgetMs: z.number().min(5).max(10_000).default(50),
   /** Share of the store's memory limit from which writes answer 503. */
   storeFullRatio: z.number().min(0.1).max(1).default(0.9),
@@ -174,7 +180,9 @@ function crossCheck(file: FileConfig): string[] {
   const channelIds = new Set(file.channels.map((channel) => channel.id));
   for (const placement of file.placements) {
     if (placement.channel !== undefined && !channelIds.has(placement.channel)) {
-      faults.push(`placements: ${placement.id} names channel ${placement.channel}, which is not declared`);
+      faults.push(
+        `placements: ${placement.id} names channel ${placement.channel}, which is not declared`,
+      );
     }
   }
   const names = file.attributes.map((attribute) => attribute.name);

@@ -96,7 +96,8 @@ export class Ingest {
         const input = checked.event;
         const subject = await this.members.resolveOrCreate(input.member);
         const event = this.normalise(input);
-        arrivals.push({ index, input, pending: { subject, event, remember: true } });
+        const content = JSON.stringify(input);
+        arrivals.push({ index, input, pending: { subject, event, remember: true, content } });
       } catch (error) {
         if (!isCuecardError(error) || error.status >= 500) throw error;
         result.rejected.push({ index, code: error.code, detail: error.detail });

@@ -34,6 +34,8 @@ export interface PendingEvent {
   readonly event: MemberEvent;
   /** false: a ledger keeps repeats out, no id is remembered. */
   readonly remember: boolean;
+  /** What the sender sent, so that a repeat is told from another event under the same id. */
+  readonly content?: string;
   outcome?: Outcome;
   /** Set when the order was met before: this is a later part of it. */
   continuation?: boolean;
@@ -59,18 +61,7 @@ const digest = (text: string, bytes: number): Buffer =>
 const eventClaimKey = (subject: string, id: string): Buffer => digest(`e\n${subject}\n${id}`, 12);
 const orderClaimKey = (subject: string, order: string): Buffer =>
   digest(`o\n${subject}\n${order}`, 12);
-const contentOf = ({ event }: PendingEvent): Buffer =>
-  digest(
-    JSON.stringify([
-      event.type,
-      event.at,
-      event.lines.map((l) => [l.product, l.quantity, l.amount]),
-      event.order,
-      event.channel,
-      event.properties,
-    ]),
-    6,
-  );
+const contentOf = ({ content }: PendingEvent): Buffer => digest(content ?? "", 6);
 
 interface Prepared {
   commit: Commit;

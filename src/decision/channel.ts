@@ -1,0 +1,56 @@
+/** Through which channel: the one asked for, or the best consented one that is worth its cost. */
+import type { ChannelConfig, PlacementConfig } from "../config.js";
+import { type ChannelHabitsState, responseRate } from "../features/channel-habits.js";
+import type { Profile } from "../members/profile.js";
+import { outboundBar } from "../policy/guards.js";
+
+export interface ChannelChoice {
+  readonly id: string;
+  /** Cost of the contact, major unit; 0 where the member contacted us. */
+  readonly cost: number;
+}
+
+/** Response rate assumed where a member was never contacted on a channel. */
+const PRIOR_RESPONSE_RATE = 0.1;
+
+/**
+ * Channels open to this answer, cheapest question first: inbound and web answers speak where the
+ * member already is; outbound ones only where nothing bars them.
+ */
+export function openChannels(
+  channels: readonly ChannelConfig[],
+  placement: PlacementConfig,
+  asked: string | null,
+  profile: Profile | null,
+  zone: string | null,
+): ChannelConfig[] {
+  if (placement.kind !== "outbound") {
+    const id = asked ?? placement.channel;
+    const here = channels.find((channel) => channel.id === id);
+    return here === undefined ? [] : [{ ...here, cost: 0, minimumReturn: 0 }];
+  }
+  return channels.filter(
+    (channel) =>
+      (asked === null || channel.id === asked) && outboundBar(profile, channel, zone) === null,
+  );
+}
+
+/** The open channel with the highest response-weighted value net of cost; null: none is worth it. */
+export function chooseChannel(
+  open: readonly ChannelConfig[],
+  habits: ChannelHabitsState,
+  value: number,
+): ChannelChoice | null {
+  let best: ChannelChoice | null = null;
+  let bestNet = Number.NEGATIVE_INFINITY;
+  for (const channel of open) {
+    if (value < channel.cost * channel.minimumReturn) continue;
+    const rate = responseRate(habits, channel.id);
+    const net = value * (Number.isNaN(rate) ? PRIOR_RESPONSE_RATE : rate) - channel.cost;
+    if (net > bestNet) {
+      bestNet = net;
+      best = { id: channel.id, cost: channel.cost };
+    }
+  }
+  return best;
+}
