@@ -11,7 +11,16 @@ const common = {
 };
 
 /** Suites that hold on one Redis and on a Cluster alike: they ask `testTarget()` for the store. */
-const storeSuites = ["redis", "events", "members", "features", "catalog", "http", "decision"];
+const storeSuites = [
+  "redis",
+  "events",
+  "members",
+  "features",
+  "catalog",
+  "scoring",
+  "http",
+  "decision",
+];
 
 export default defineConfig({
   test: {
