@@ -32,8 +32,13 @@ export default defineConfig({
           ...common,
           name: "cluster",
           include: storeSuites.map((suite) => `test/${suite}/**/*.test.ts`),
-          // What is about one private Redis is not about a Cluster.
-          exclude: ["test/redis/private-redis*.test.ts", "test/redis/data-dir.test.ts"],
+          // What is about one private Redis, or starts a Cluster of its own, stands once.
+          exclude: [
+            "test/redis/private-redis*.test.ts",
+            "test/redis/data-dir.test.ts",
+            "test/redis/keys.test.ts",
+            "test/redis/failover.test.ts",
+          ],
           fileParallelism: false,
         },
       },

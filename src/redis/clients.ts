@@ -133,6 +133,9 @@ function connectCluster(target: string, role: RedisRole, options: ConnectOptions
   return new Cluster(seeds, clusterOptions);
 }
 
+/** Closed on purpose: nothing to report. */
+const closedByUs = new WeakSet<RedisClient>();
+
 /** One log line per change of state; an "error" event nobody hears would end the process. */
 function watch(client: RedisClient, logger: ConnectOptions["logger"]): void {
   let down = false;
@@ -141,6 +144,7 @@ function watch(client: RedisClient, logger: ConnectOptions["logger"]): void {
     lastError = error.message;
   });
   client.on("close", () => {
+    if (closedByUs.has(client)) return;
     if (!down) logger?.error({ reason: lastError || undefined }, "store: connection lost");
     down = true;
   });
@@ -193,6 +197,7 @@ export function whenReady(client: RedisClient, timeoutMs: number): Promise<void>
 
 /** Closes without waiting for Redis: pending commands are rejected. Safe to call twice. */
 export function closeRedis(client: RedisClient): void {
+  closedByUs.add(client);
   client.disconnect();
 }
 
@@ -205,7 +210,16 @@ export function withDeadline<T>(promise: Promise<T>, timeoutMs: number): Promise
   return new Promise((resolve, reject) => {
     const giveUp = (): void => reject(new Error("Command timed out"));
     const timer = setTimeout(() => setImmediate(() => setImmediate(giveUp)), timeoutMs);
-    promise.then(resolve, reject).finally(() => clearTimeout(timer));
+    promise.then(
+      (value) => {
+        clearTimeout(timer);
+        resolve(value);
+      },
+      (error: unknown) => {
+        clearTimeout(timer);
+        reject(error);
+      },
+    );
   });
 }
 

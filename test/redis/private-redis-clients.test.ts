@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -66,6 +67,8 @@ describe("a serving client", () => {
     expect(failures.filter((failure) => !isStoreUnavailable(failure))).toEqual([]);
     await whenReady(client, 5_000);
     expect(await client.ping()).toBe("PONG");
+    closeRedis(client);
+    await once(client, "end");
     expect(lines.map(({ level }) => level)).toEqual(["error", "info"]);
   });
 

@@ -22,11 +22,15 @@ export interface TestCluster {
   stop(): Promise<void>;
 }
 
-/** Starts the Cluster and waits until every node sees all slots served and each master replicated. */
-export async function startTestCluster(): Promise<TestCluster> {
+/**
+ * Starts the Cluster and waits until every node sees all slots served and each master replicated.
+ * `nodeTimeoutMs`: silence after which a master counts as gone; short where a failover is the test,
+ * long otherwise, since a machine under load is silent at times.
+ */
+export async function startTestCluster(nodeTimeoutMs = 5_000): Promise<TestCluster> {
   const dir = mkdtempSync(join(tmpdir(), "cuecard-cluster-"));
   const ports = await freePorts(NODES);
-  const children = ports.map((port) => startNode(dir, port));
+  const children = ports.map((port) => startNode(dir, port, nodeTimeoutMs));
   const stop = async (): Promise<void> => {
     await Promise.all(children.map(endChild));
     rmSync(dir, { recursive: true, force: true });
@@ -51,7 +55,7 @@ export async function startTestCluster(): Promise<TestCluster> {
   };
 }
 
-function startNode(dir: string, port: number): ChildProcess {
+function startNode(dir: string, port: number, nodeTimeoutMs: number): ChildProcess {
   const nodeDir = join(dir, String(port));
   mkdirSync(nodeDir);
   const settings: Record<string, string> = {
@@ -63,8 +67,7 @@ function startNode(dir: string, port: number): ChildProcess {
     appendonly: "no",
     "cluster-enabled": "yes",
     "cluster-config-file": "nodes.conf",
-    // Short, so that a failover test is short; long enough for a machine under load.
-    "cluster-node-timeout": "3000",
+    "cluster-node-timeout": String(nodeTimeoutMs),
     "repl-diskless-sync-delay": "0",
     // A replica counts from its first byte on, and on an empty master only a ping sends one.
     "repl-ping-replica-period": "1",
