@@ -3,7 +3,7 @@
 /** Purchase lines kept per member; recall on next baskets grows with it (20: .1215, 64: .1333, all: .1353). */
 export const LINES_KEPT = 64;
 /** Viewed and carted products kept per member. */
-export const TOUCHES_KEPT = 12;
+export const TOUCHES_KEPT = 10;
 /** Hashed category buckets. */
 export const CATEGORY_BUCKETS = 16;
 

@@ -12,7 +12,7 @@ import {
 } from "./packed.js";
 
 /** Latest order times kept; the gaps between them are the member's cadence. */
-export const ORDER_TIMES_KEPT = 16;
+export const ORDER_TIMES_KEPT = 14;
 
 export interface OrdersState {
   /** Distinct orders; later parts of one order (`continuation`) do not count again. */

@@ -30,26 +30,25 @@ export const touches: Family<TouchesState> = {
     return [...a, ...b].sort(compare).slice(0, TOUCHES_KEPT);
   },
 
+  /** The kind is the lowest bit of the time difference: a byte less than one of its own. */
   encode(writer, state) {
     writer.varint(state.length);
-    let previous = 0;
-    for (let i = 0; i < state.length; i++) {
-      const touch = state[i]!;
-      if (i === 0) writer.u32(touch.at);
-      else writer.varint(previous - touch.at);
-      previous = touch.at;
+    let previous = state[0]?.at ?? 0;
+    writer.u32(previous);
+    for (const touch of state) {
+      writer.varint((previous - touch.at) * 2 + (touch.kind === "view" ? 0 : 1));
       writer.u40(touch.product);
-      writer.u8(touch.kind === "view" ? 0 : 1);
+      previous = touch.at;
     }
   },
 
   decode(reader) {
-    const count = reader.varint();
-    const state = new Array<Touch>(count);
-    let at = 0;
-    for (let i = 0; i < count; i++) {
-      at = i === 0 ? reader.u32() : at - reader.varint();
-      state[i] = { at, product: reader.u40(), kind: reader.u8() === 0 ? "view" : "cart_add" };
+    const state = new Array<Touch>(reader.varint());
+    let at = reader.u32();
+    for (let i = 0; i < state.length; i++) {
+      const coded = reader.varint();
+      at -= Math.floor(coded / 2);
+      state[i] = { at, product: reader.u40(), kind: coded % 2 === 0 ? "view" : "cart_add" };
     }
     return state;
   },
