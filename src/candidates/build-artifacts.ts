@@ -1,0 +1,193 @@
+/** Purchases and sessions → CandidateArtifacts. Runs in background jobs; memory is bounded by options. */
+import { fingerprint40 } from "../redis/keys.js";
+import type {
+  ArtifactOptions,
+  CandidateArtifacts,
+  PurchaseRecord,
+  SessionRecord,
+} from "./artifacts.js";
+import { coPurchaseNeighbours, sessionNeighbours } from "./neighbours.js";
+
+const DAY_MS = 86_400_000;
+const NEIGHBOURS_PER_PRODUCT = 30;
+const POPULARITY_HALF_LIFE_DAYS = 60;
+const MAX_MEMBERS = 200_000;
+const MAX_SEGMENTS = 16;
+/** Latest lines of one member that count for neighbours and cadences. */
+const LINES_PER_MEMBER = 200;
+/** Buyers' worth of the average product added to each product's repeat rate. */
+const REPEAT_PRIOR_BUYERS = 5;
+
+/** One purchased product of one known member. */
+interface MemberLine {
+  readonly product: number;
+  /** Epoch milliseconds. */
+  readonly at: number;
+}
+
+/** Everything read once, products numbered by first appearance. */
+interface Gathered {
+  readonly ids: Map<string, number>;
+  readonly popularity: number[];
+  readonly bySegment: Map<string, Map<number, number>>;
+  readonly members: Map<string, MemberLine[]>;
+}
+
+export function buildArtifacts(
+  purchases: Iterable<PurchaseRecord>,
+  sessions: Iterable<SessionRecord>,
+  options: ArtifactOptions,
+): CandidateArtifacts {
+  const gathered = gatherPurchases(purchases, options);
+  const sessionProducts = gatherSessions(sessions, gathered, options);
+  const { ids } = gathered;
+  const productCount = ids.size;
+  const order = Array.from({ length: productCount }, (_, product) => product).sort(
+    (a, b) => gathered.popularity[b] - gathered.popularity[a] || a - b,
+  );
+  const rankOf = new Uint32Array(productCount);
+  order.forEach((product, rank) => {
+    rankOf[product] = rank;
+  });
+  const members = latestMembers(gathered.members, options.maxMembers ?? MAX_MEMBERS);
+  const histories = members.map((lines) =>
+    lines.slice(-LINES_PER_MEMBER).map(({ product, at }) => ({ product: rankOf[product], at })),
+  );
+  const names = [...ids.keys()];
+  const perProduct = options.neighboursPerProduct ?? NEIGHBOURS_PER_PRODUCT;
+  const walks = sessionProducts.map((session) => session.map((product) => rankOf[product]));
+  return {
+    asOf: options.asOf,
+    products: Float64Array.from(order, (product) => fingerprint40(names[product])),
+    popularity: Float32Array.from(order, (product) => Math.max(0, gathered.popularity[product])),
+    ...segmentTables(gathered, rankOf),
+    ...cadences(histories, productCount),
+    coPurchase: coPurchaseNeighbours(
+      histories.map((lines) => lines.map(({ product }) => product)),
+      productCount,
+      perProduct,
+    ),
+    sessions: sessionNeighbours(walks, productCount, perProduct),
+  };
+}
+
+function gatherPurchases(purchases: Iterable<PurchaseRecord>, options: ArtifactOptions): Gathered {
+  const halfLifeMs = (options.popularityHalfLifeDays ?? POPULARITY_HALF_LIFE_DAYS) * DAY_MS;
+  const gathered: Gathered = {
+    ids: new Map(),
+    popularity: [],
+    bySegment: new Map(),
+    members: new Map(),
+  };
+  for (const { member, at, segment, lines } of purchases) {
+    if (!(at < options.asOf)) continue;
+    const weight = 2 ** ((at - options.asOf) / halfLifeMs);
+    const inSegment = segment === undefined ? undefined : segmentOf(gathered, segment);
+    const counted = new Set<number>();
+    for (const { product: id, quantity } of lines) {
+      const product = numberOf(gathered, id);
+      const returned = quantity < 0;
+      if (!returned && counted.has(product)) continue;
+      if (!returned) counted.add(product);
+      const change = returned ? -weight : weight;
+      gathered.popularity[product] += change;
+      inSegment?.set(product, (inSegment.get(product) ?? 0) + change);
+    }
+    if (member === "") continue;
+    const kept = gathered.members.get(member) ?? [];
+    if (kept.length === 0) gathered.members.set(member, kept);
+    for (const product of counted) kept.push({ product, at });
+  }
+  for (const lines of gathered.members.values()) lines.sort((a, b) => a.at - b.at);
+  return gathered;
+}
+
+function gatherSessions(
+  sessions: Iterable<SessionRecord>,
+  gathered: Gathered,
+  options: ArtifactOptions,
+): number[][] {
+  const walks: number[][] = [];
+  for (const { at, products } of sessions) {
+    if (!(at < options.asOf) || products.length < 2) continue;
+    walks.push(products.map((id) => numberOf(gathered, id)));
+  }
+  return walks;
+}
+
+function numberOf(gathered: Gathered, id: string): number {
+  const known = gathered.ids.get(id);
+  if (known !== undefined) return known;
+  const product = gathered.ids.size;
+  gathered.ids.set(id, product);
+  gathered.popularity.push(0);
+  return product;
+}
+
+function segmentOf(gathered: Gathered, segment: string): Map<number, number> | undefined {
+  const known = gathered.bySegment.get(segment);
+  if (known !== undefined || gathered.bySegment.size >= MAX_SEGMENTS) return known;
+  const fresh = new Map<number, number>();
+  gathered.bySegment.set(segment, fresh);
+  return fresh;
+}
+
+function segmentTables(
+  { bySegment, ids }: Gathered,
+  rankOf: Uint32Array,
+): Pick<CandidateArtifacts, "segments" | "segmentPopularity"> {
+  const segments = [...bySegment.keys()].sort();
+  const segmentPopularity = new Float32Array(segments.length * ids.size);
+  segments.forEach((segment, row) => {
+    for (const [product, value] of bySegment.get(segment) ?? []) {
+      segmentPopularity[row * ids.size + rankOf[product]] = Math.max(0, value);
+    }
+  });
+  return { segments, segmentPopularity };
+}
+
+/** Lists of lines, those of the latest active members where there are more than the limit. */
+function latestMembers(members: Map<string, MemberLine[]>, limit: number): MemberLine[][] {
+  const all = [...members.values()].filter((lines) => lines.length > 0);
+  if (all.length <= limit) return all;
+  const lastAt = (lines: MemberLine[]) => lines[lines.length - 1].at;
+  return all.sort((a, b) => lastAt(b) - lastAt(a)).slice(0, limit);
+}
+
+type Cadences = Pick<CandidateArtifacts, "cadenceDays" | "cadenceCount" | "repeatRate">;
+
+function cadences(histories: readonly MemberLine[][], productCount: number): Cadences {
+  const gapDays = new Float64Array(productCount);
+  const gaps = new Float32Array(productCount);
+  const buyers = new Float64Array(productCount);
+  const repeaters = new Float64Array(productCount);
+  for (const lines of histories) {
+    const last = new Map<number, { at: number; repeated: boolean }>();
+    for (const { product, at } of lines) {
+      const known = last.get(product);
+      if (known === undefined) {
+        buyers[product]++;
+        last.set(product, { at, repeated: false });
+        continue;
+      }
+      // Twice within the same hours is one need met in two parts.
+      if (at - known.at < DAY_MS / 2) continue;
+      if (!known.repeated) repeaters[product]++;
+      gapDays[product] += (at - known.at) / DAY_MS;
+      gaps[product]++;
+      last.set(product, { at, repeated: true });
+    }
+  }
+  const allBuyers = buyers.reduce((sum, n) => sum + n, 0);
+  const mean = allBuyers === 0 ? 0 : repeaters.reduce((sum, n) => sum + n, 0) / allBuyers;
+  return {
+    cadenceDays: Float32Array.from(gapDays, (days, i) =>
+      gaps[i] > 0 ? days / gaps[i] : Number.NaN,
+    ),
+    cadenceCount: gaps,
+    repeatRate: Float32Array.from(
+      repeaters,
+      (n, i) => (n + REPEAT_PRIOR_BUYERS * mean) / (buyers[i] + REPEAT_PRIOR_BUYERS),
+    ),
+  };
+}
