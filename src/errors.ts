@@ -104,6 +104,16 @@ export const ERRORS = define({
     title: "An event with this id was accepted before with other content",
     remedy: "The first one counts. Send a correction under a new id.",
   },
+  invalid_time: {
+    status: 400,
+    title: "The time cannot be read",
+    remedy: "Use ISO 8601, epoch seconds or milliseconds, or a local date and time with --timezone.",
+  },
+  row_broken: {
+    status: 400,
+    title: "The row of the file cannot be read",
+    remedy: "See `detail`: a quote left open, or more or fewer columns than the header has.",
+  },
   batch_too_large: {
     status: 413,
     title: "The batch holds more entries than the limit",
@@ -220,6 +230,21 @@ export const ERRORS = define({
     status: 409,
     title: "There is not enough data to train on",
     remedy: "See `detail` for what is short.",
+  },
+  lease_held: {
+    status: 409,
+    title: "Another process does this work already",
+    remedy: "Wait until it has ended; GET /v1/jobs shows it.",
+  },
+  lease_lost: {
+    status: 409,
+    title: "Another process took over this work",
+    remedy: "Nothing was published by this one; the other one finishes it.",
+  },
+  job_failed: {
+    status: 500,
+    title: "The job did not finish",
+    remedy: "See `detail` and the log of the worker; it is tried again as its schedule says.",
   },
   file_invalid: {
     status: 400,

@@ -9,6 +9,7 @@ import type {
   RecommendationResponse,
   ScoresRequest,
   ScoresResponse,
+  STAGES,
 } from "../decision/answer.js";
 import type { ErrorCode } from "../errors.js";
 import type { MemberInput, Profile } from "../members/profile.js";
@@ -19,6 +20,8 @@ export interface Caller {
   readonly name: string;
   readonly scopes: ReadonlySet<Scope>;
 }
+
+type Stage = (typeof STAGES)[number];
 
 export interface Page<T> {
   items: T[];
@@ -62,7 +65,7 @@ export interface TimelineEntry {
 }
 
 /** The stage of GET is derived at the time of asking. */
-export type MemberRecord = Profile & { stage?: string | null };
+export type MemberRecord = Profile & { stage?: Stage | null };
 
 /** Everything kept about one member, for the member: profile, events, decisions, contacts. */
 export interface MemberExport {
@@ -78,7 +81,7 @@ export interface MemberService {
   /** Changes only the fields given; attributes are merged name by name. */
   patch(id: string, input: MemberInput): Promise<MemberRecord>;
   erase(id: string): Promise<Erasure>;
-  list(page: PageRequest & { stage?: string }): Promise<Page<MemberRecord>>;
+  list(page: PageRequest & { stage?: Stage }): Promise<Page<MemberRecord>>;
   /** Moves `from` into `id`; `from` leads to `id` from then on. */
   merge(id: string, from: string): Promise<MemberRecord>;
   unmerge(id: string, from: string): Promise<MemberRecord>;

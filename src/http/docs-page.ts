@@ -1,0 +1,2 @@
+import type { OpenApiDocument } from "./openapi.js";
+export const docsPage = (document: OpenApiDocument): string => document.info.title;

@@ -1,0 +1,293 @@
+/**
+ * One request from its headers to the last byte of its answer. Both doors, the front's hot routes
+ * and the Express app, come through here: key, body, validation, handler, errors, metrics, log.
+ */
+import { randomBytes } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { CuecardError } from "../errors.js";
+import { idSchema } from "../events/event.js";
+import type { Logger } from "../telemetry.js";
+import {
+  askForBody,
+  ClientGone,
+  checkContentLength,
+  checkContentType,
+  parseJson,
+  readBody,
+  readLines,
+} from "./body.js";
+import { ANYONE, authenticate, type KeyLookup } from "./keys.js";
+import { RouteMeter } from "./metrics.js";
+import { asCuecardError, describeForLog, problemOf } from "./problem.js";
+import { BODY_LIMIT_BYTES, type Route, routeLabel } from "./route.js";
+import type { Services } from "./services.js";
+import { validate } from "./validate.js";
+
+export interface ExchangeOptions {
+  services: Services;
+  keys: KeyLookup;
+  logger: Pick<Logger, "debug" | "warn" | "error" | "isLevelEnabled">;
+  /** A body must be complete after this time; a stream must not pause for longer. Default 15 s. */
+  bodyTimeoutMs?: number;
+  /** Requests under way at once in this process; beyond it, `overloaded`. Default 4,096. */
+  inFlightMax?: number;
+}
+
+/** A route with what is made once for it. */
+export interface MountedRoute {
+  readonly route: Route;
+  readonly label: string;
+  readonly meter: RouteMeter;
+  readonly takesBody: boolean;
+  readonly bodyLimitBytes: number;
+}
+
+export function mount(one: Route): MountedRoute {
+  const label = routeLabel(one);
+  return {
+    route: one,
+    label,
+    meter: new RouteMeter(label),
+    takesBody: one.body !== undefined,
+    bodyLimitBytes: one.bodyLimitBytes ?? BODY_LIMIT_BYTES,
+  };
+}
+
+/** nginx's number for a client that left before its answer; counted, never sent. */
+const STATUS_CLIENT_GONE = 499;
+/** How long what a refused client still sends is thrown away, so that it can read the refusal. */
+const LINGER_MS = 500;
+const LINE_LIMIT_BYTES = 65_536;
+
+const requestIdPrefix = `${randomBytes(6).toString("base64url")}-`;
+let requestCount = 0;
+const newRequestId = (): string => requestIdPrefix + (++requestCount).toString(36);
+
+export class Exchange {
+  readonly #services: Services;
+  readonly #keys: KeyLookup;
+  readonly #logger: ExchangeOptions["logger"];
+  readonly #bodyTimeoutMs: number;
+  readonly #inFlightMax: number;
+  #inFlight = 0;
+  /** While closing, every answer asks its client to connect anew (elsewhere). */
+  closing = false;
+
+  constructor(options: ExchangeOptions) {
+    this.#services = options.services;
+    this.#keys = options.keys;
+    this.#logger = options.logger;
+    this.#bodyTimeoutMs = options.bodyTimeoutMs ?? 15_000;
+    this.#inFlightMax = options.inFlightMax ?? 4_096;
+  }
+
+  /** Answers the request, whatever happens. `params` are decoded; `query` is what follows `?`. */
+  async perform(
+    mounted: MountedRoute,
+    params: Record<string, string>,
+    query: string,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<void> {
+    const startedAt = performance.now();
+    const requestId = newRequestId();
+    let status: number;
+    this.#inFlight++;
+    try {
+      const answer = await this.#run(mounted, params, query, req, res);
+      status = mounted.route.status;
+      this.#send(req, res, status, contentTypeOf(mounted.route), answer, requestId);
+    } catch (error) {
+      status = this.#fail(req, res, error, requestId, mounted.label);
+    }
+    this.#inFlight--;
+    this.#conclude(mounted, status, startedAt, requestId);
+  }
+
+  /** Answers a request no route takes. `allow`: the methods its address does take. */
+  refuse(
+    mounted: Pick<MountedRoute, "label" | "meter">,
+    error: unknown,
+    req: IncomingMessage,
+    res: ServerResponse,
+    allow?: string,
+  ): void {
+    const startedAt = performance.now();
+    const requestId = newRequestId();
+    if (allow !== undefined) res.setHeader("Allow", allow);
+    const status = this.#fail(req, res, error, requestId, mounted.label);
+    this.#conclude(mounted, status, startedAt, requestId);
+  }
+
+  /** The text of the answer. */
+  async #run(
+    mounted: MountedRoute,
+    params: Record<string, string>,
+    query: string,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<string> {
+    const { route } = mounted;
+    if (this.#inFlight > this.#inFlightMax) {
+      throw new CuecardError("overloaded", `${this.#inFlightMax} requests are under way already`, {
+        retryAfterSeconds: 1,
+      });
+    }
+    const caller = route.scopes === "open" ? ANYONE : authenticate(req, this.#keys, route.scopes);
+    for (const name in params) checkParam(name, params[name]);
+    const input = {
+      params,
+      query:
+        route.query === undefined ? undefined : validate(route.query, queryOf(query), "the query"),
+      body: mounted.takesBody ? await this.#body(mounted, req, res) : undefined,
+      caller,
+      lines: route.ndjson === undefined ? NO_LINES : this.#lines(mounted, req, res),
+    };
+    const answer = await route.handle(input, this.#services);
+    if (answer === undefined) return "";
+    return route.contentType === undefined ? JSON.stringify(answer) : (answer as string);
+  }
+
+  async #body(mounted: MountedRoute, req: IncomingMessage, res: ServerResponse): Promise<unknown> {
+    checkContentType(req, JSON_TYPES);
+    checkContentLength(req, mounted.bodyLimitBytes);
+    askForBody(req, res);
+    const body = await readBody(req, mounted.bodyLimitBytes, this.#bodyTimeoutMs);
+    const { route } = mounted;
+    return route.body === undefined ? undefined : validate(route.body, parseJson(body), "the body");
+  }
+
+  #lines(mounted: MountedRoute, req: IncomingMessage, res: ServerResponse): AsyncIterable<Buffer> {
+    checkContentType(req, NDJSON_TYPES);
+    checkContentLength(req, mounted.bodyLimitBytes);
+    askForBody(req, res);
+    return readLines(req, {
+      limitBytes: mounted.bodyLimitBytes,
+      lineLimitBytes: LINE_LIMIT_BYTES,
+      idleTimeoutMs: this.#bodyTimeoutMs,
+    });
+  }
+
+  #send(
+    req: IncomingMessage,
+    res: ServerResponse,
+    status: number,
+    contentType: string,
+    body: string,
+    requestId: string,
+  ): void {
+    res.setHeader("X-Request-Id", requestId);
+    if (this.closing) res.setHeader("Connection", "close");
+    if (status === 204) {
+      res.writeHead(status).end();
+      return;
+    }
+    res.setHeader("Content-Type", contentType);
+    res.setHeader("Content-Length", Buffer.byteLength(body));
+    if (status === 408 || hasLongBodyUnderWay(req)) lingerAndEnd(req, res, status, body);
+    else res.writeHead(status).end(body);
+  }
+
+  /** Answers with a problem; the status it was counted under. */
+  #fail(
+    req: IncomingMessage,
+    res: ServerResponse,
+    thrown: unknown,
+    requestId: string,
+    label: string,
+  ): number {
+    if (thrown instanceof ClientGone || res.destroyed) return STATUS_CLIENT_GONE;
+    const error = asCuecardError(thrown);
+    if (error.code === "internal") {
+      const cause = describeForLog(error.cause ?? error);
+      this.#logger.error({ requestId, route: label, error: cause }, "http: a request failed");
+    } else if (error.status >= 500 && this.#logger.isLevelEnabled("debug")) {
+      this.#logger.debug({ requestId, route: label, code: error.code }, "http: refused");
+    }
+    if (res.headersSent) {
+      res.destroy();
+      return error.status;
+    }
+    if (error.retryAfterSeconds !== undefined) {
+      res.setHeader("Retry-After", Math.max(1, Math.ceil(error.retryAfterSeconds)));
+    } else if (error.status === 503) res.setHeader("Retry-After", 1);
+    if (error.status === 401) res.setHeader("WWW-Authenticate", 'Bearer realm="cuecard"');
+    const body = JSON.stringify(problemOf(error, requestId));
+    this.#send(req, res, error.status, "application/problem+json", body, requestId);
+    return error.status;
+  }
+
+  #conclude(
+    mounted: Pick<MountedRoute, "label" | "meter">,
+    status: number,
+    startedAt: number,
+    requestId: string,
+  ): void {
+    const ms = performance.now() - startedAt;
+    mounted.meter.count(status, ms / 1_000);
+    if (this.#logger.isLevelEnabled("debug")) {
+      const tookMs = Math.round(ms * 100) / 100;
+      this.#logger.debug({ requestId, route: mounted.label, status, tookMs }, "http: answered");
+    }
+  }
+}
+
+const JSON_TYPES = ["application/json"] as const;
+const NDJSON_TYPES = ["application/x-ndjson", "application/ndjson", "application/jsonl"] as const;
+const NO_LINES: AsyncIterable<Buffer> = { async *[Symbol.asyncIterator]() {} };
+
+const contentTypeOf = (route: Route): string => route.contentType ?? "application/json";
+
+function checkParam(name: string, value: string): void {
+  const parsed = idSchema.safeParse(value);
+  if (parsed.success) return;
+  throw new CuecardError("invalid_id", `{${name}} in the address is not an id`, {
+    errors: [{ path: name, message: parsed.error.issues[0].message }],
+  });
+}
+
+/** Repeated names become a list, which no schema of ours takes: said, not silently dropped. */
+function queryOf(query: string): Record<string, string | string[]> {
+  const values: Record<string, string | string[]> = {};
+  if (query === "") return values;
+  const params = new URLSearchParams(query);
+  for (const name of new Set(params.keys())) {
+    const all = params.getAll(name);
+    Object.defineProperty(values, name, {
+      value: all.length === 1 ? all[0] : all,
+      enumerable: true,
+    });
+  }
+  return values;
+}
+
+/** So few unread bytes are read to their end, and the connection lives on. */
+const SMALL_BODY_BYTES = 65_536;
+
+const hasLongBodyUnderWay = (req: IncomingMessage): boolean =>
+  !req.complete &&
+  (req.headers["transfer-encoding"] !== undefined ||
+    Number(req.headers["content-length"] ?? 0) > SMALL_BODY_BYTES);
+
+/**
+ * A client in the middle of sending reads no answer from a connection that is closed on it. So the
+ * answer is written, what still comes is thrown away for a moment, and then the connection closes.
+ */
+function lingerAndEnd(
+  req: IncomingMessage,
+  res: ServerResponse,
+  status: number,
+  body: string,
+): void {
+  res.setHeader("Connection", "close");
+  res.writeHead(status);
+  res.write(body);
+  const end = (): void => {
+    clearTimeout(timer);
+    res.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  req.once("end", end);
+  req.once("close", end);
+  req.resume();
+}

@@ -1,0 +1,27 @@
+/** The one table of routes: what is mounted, guarded, validated and documented. */
+import { couponRoutes } from "./coupons.js";
+import { docsRoutes } from "./docs.js";
+import { healthRoutes } from "./health.js";
+import { jobRoutes } from "./jobs.js";
+import { keyRoutes } from "./keys-routes.js";
+import { memberRoutes } from "./members.js";
+import { modelRoutes } from "./models.js";
+import { productRoutes } from "./products.js";
+import type { Route } from "./route.js";
+import { servingRoutes } from "./serving.js";
+
+/** `metricsOpen`: /metrics needs no key. */
+export function createRoutes(options: { metricsOpen: boolean }): readonly Route[] {
+  const routes: readonly Route[] = [
+    ...servingRoutes,
+    ...memberRoutes,
+    ...productRoutes,
+    ...couponRoutes,
+    ...modelRoutes,
+    ...jobRoutes,
+    ...keyRoutes,
+    ...healthRoutes(options),
+    ...docsRoutes(() => routes),
+  ];
+  return routes;
+}

@@ -1,0 +1,160 @@
+/** Schemas of addresses and answers that are HTTP's own; records reuse the schemas they are kept by. */
+import { z } from "zod";
+import { couponInputSchema, productInputSchema } from "../catalog/records.js";
+import { STAGES } from "../decision/answer.js";
+import { ERRORS } from "../errors.js";
+import { consentSchema, memberInputSchema } from "../members/profile.js";
+import { SCOPES } from "../redis/api-keys.js";
+
+export const PAGE_LIMIT_MAX = 200;
+export const PAGE_LIMIT_DEFAULT = 50;
+
+export const pageQuerySchema = z.strictObject({
+  limit: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(PAGE_LIMIT_MAX)
+    .default(PAGE_LIMIT_DEFAULT)
+    .describe(`Entries per page, at most ${PAGE_LIMIT_MAX}.`),
+  cursor: z.string().min(1).max(500).optional().describe("`nextCursor` of the page before."),
+});
+
+export const memberListQuerySchema = pageQuerySchema.extend({
+  stage: z.enum(STAGES).optional().describe("Only members of this stage; may lag a day."),
+});
+
+export const epochMsSchema = z.number().describe("Epoch milliseconds.");
+
+/** One page of records. */
+export const pageOf = <T extends z.ZodType>(item: T) =>
+  z.object({ items: z.array(item), nextCursor: z.string().nullable() });
+
+const keptConsentSchema = z.object({
+  ...consentSchema.shape,
+  at: epochMsSchema.optional(),
+});
+
+const profileFields = {
+  ...memberInputSchema.shape,
+  id: z.string(),
+  consents: z.array(keptConsentSchema).optional(),
+  createdAt: epochMsSchema,
+  updatedAt: epochMsSchema,
+};
+
+export const profileSchema = z.object({
+  ...profileFields,
+  merged: z
+    .array(z.object(profileFields))
+    .optional()
+    .describe("Profiles merged into this one, each as it was."),
+});
+
+export const memberRecordSchema = profileSchema.extend({
+  stage: z.enum(STAGES).nullish().describe("Derived at the time of asking."),
+});
+
+export const mergeRequestSchema = z.strictObject({
+  from: z.string().min(1).max(200).describe("Id of the other member."),
+});
+
+export const erasureSchema = z.object({
+  id: z.string(),
+  erasedAt: epochMsSchema,
+  completeBy: epochMsSchema.describe("By then the bytes are gone from log and archive."),
+});
+
+export const timelineEntrySchema = z.looseObject({
+  kind: z.string(),
+  at: epochMsSchema,
+  id: z.string().optional(),
+  type: z.string().optional(),
+});
+
+export const memberExportSchema = z.looseObject({
+  member: profileSchema,
+  events: z.array(z.unknown()),
+});
+
+export const productSchema = z.object({
+  ...productInputSchema.shape,
+  id: z.string(),
+  active: z.boolean(),
+  createdAt: epochMsSchema,
+  updatedAt: epochMsSchema,
+  source: z
+    .enum(["record", "event"])
+    .describe("`event`: first seen in an event, no record was written yet."),
+});
+
+export const couponSchema = z.object({
+  ...couponInputSchema.shape,
+  id: z.string(),
+  active: z.boolean(),
+  updatedAt: epochMsSchema,
+});
+
+const errorCodes = Object.keys(ERRORS) as (keyof typeof ERRORS)[];
+export const refusalFields = {
+  code: z.enum(errorCodes),
+  detail: z.string(),
+};
+
+export const bulkResultSchema = z.object({
+  accepted: z.number().int(),
+  rejectedTotal: z.number().int(),
+  rejected: z
+    .array(z.object({ line: z.number().int().describe("Counts from 1."), ...refusalFields }))
+    .describe("The first 1,000 of them."),
+});
+
+export const ingestResultSchema = z.object({
+  accepted: z.number().int(),
+  duplicates: z.number().int(),
+  rejected: z.array(
+    z.object({ index: z.number().int().describe("Counts from 0."), ...refusalFields }),
+  ),
+});
+
+export const modelSummarySchema = z.looseObject({
+  name: z.string(),
+  version: z.string().nullable(),
+  trainedAt: epochMsSchema.nullable(),
+});
+
+export const modelReportSchema = z.looseObject({});
+
+export const jobStartedSchema = z.object({ job: z.string().describe("Id, see GET /v1/jobs.") });
+
+export const jobSummarySchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  state: z.enum(["waiting", "delayed", "active", "completed", "failed"]),
+  progress: z.number().describe("0 to 1."),
+  createdAt: epochMsSchema,
+  startedAt: epochMsSchema.nullable(),
+  endedAt: epochMsSchema.nullable(),
+  failure: z.string().nullable(),
+});
+
+export const keyInputSchema = z.strictObject({
+  name: z.string().min(1).max(100).describe("Who uses it; shown in lists."),
+  scopes: z.array(z.enum(SCOPES)).min(1).max(SCOPES.length),
+});
+
+export const keyRecordSchema = z.object({
+  id: z.string(),
+  name: z.string(),
+  scopes: z.array(z.enum(SCOPES)),
+  createdAt: epochMsSchema,
+});
+
+export const keyCreatedSchema = keyRecordSchema.extend({
+  key: z.string().describe("Shown this once; only its hash is kept."),
+});
+
+export const readinessSchema = z.looseObject({
+  ready: z.boolean(),
+  store: z.enum(["up", "down"]).describe("`down`: writes answer 503, reads degrade."),
+});
