@@ -94,7 +94,7 @@ export const orders: Family<OrdersState> = {
   name: "orders",
   features: FEATURES,
   empty: () => EMPTY,
-  isEmpty: (state) => state.lineCount === 0 && state.count === 0,
+  isEmpty: (state) => state.firstAt === 0,
 
   lift(event) {
     if (event.type !== "purchase") return EMPTY;
