@@ -142,7 +142,8 @@ async function acquire(
     if (Date.now() >= deadline) {
       throw new CuecardError("lease_held", `another process works on ${name}`);
     }
-    await sleep(Math.min(leftMs + 1, MAX_POLL_MS), undefined, { signal });
+    // The loop says why when the signal fired.
+    await sleep(Math.min(leftMs + 1, MAX_POLL_MS), undefined, { signal }).catch(() => undefined);
   }
 }
 
