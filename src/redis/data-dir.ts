@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { CuecardError } from "../errors.js";
 import { processMark } from "./process-mark.js";
 
-/** Less free space than this counts as a full disk at start, in bytes. */
-export const MIN_FREE_BYTES = 32 * 1024 * 1024;
+/** Less free space than this counts as a full disk, in bytes: a second of writes still fits. */
+export const MIN_FREE_BYTES = 64 * 1024 * 1024;
 
 /** Maps a failure to write under the data directory; what is neither right nor room passes. */
 export function toDataDirError(error: unknown, dataDir: string): unknown {

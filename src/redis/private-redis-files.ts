@@ -72,7 +72,7 @@ export function socketPathFor(dir: string): string {
 const quoted = (text: string): string => `"${text.replace(/["\\]/g, "\\$&")}"`;
 
 /** Settings that can also be given to a running Redis, so that an adopted one obeys them too. */
-export function runtimeSettings(maxmemoryMb: number, binary: RedisBinary): [string, string][] {
+export function runtimeSettings(maxmemoryBytes: number, binary: RedisBinary): [string, string][] {
   const listpack = binary.flavour === "valkey" || atLeast(binary.version, [7, 0]);
   const hash = listpack ? "hash-max-listpack" : "hash-max-ziplist";
   return [
@@ -82,7 +82,7 @@ export function runtimeSettings(maxmemoryMb: number, binary: RedisBinary): [stri
     ["aof-use-rdb-preamble", "yes"],
     ["auto-aof-rewrite-percentage", "100"],
     ["auto-aof-rewrite-min-size", "67108864"],
-    ["maxmemory", String(maxmemoryMb * 1024 * 1024)],
+    ["maxmemory", String(maxmemoryBytes)],
     ["maxmemory-policy", "noeviction"],
     // A member's packed fields are longer than the default of 64 bytes, which doubles memory.
     [`${hash}-value`, "4096"],
@@ -92,7 +92,7 @@ export function runtimeSettings(maxmemoryMb: number, binary: RedisBinary): [stri
 }
 
 /** Writes the configuration file; throws `data_dir_unwritable` or `disk_full`. */
-export function writeConfig(files: RedisFiles, maxmemoryMb: number, binary: RedisBinary): void {
+export function writeConfig(files: RedisFiles, maxmemoryBytes: number, binary: RedisBinary): void {
   const lines = [
     "# Written by Cuecard at every start: changes here are lost.",
     "port 0",
@@ -102,7 +102,7 @@ export function writeConfig(files: RedisFiles, maxmemoryMb: number, binary: Redi
     `dir ${quoted(files.dir)}`,
     `logfile ${quoted(files.log)}`,
     "aof-load-truncated yes",
-    ...runtimeSettings(maxmemoryMb, binary).map(([name, value]) => `${name} ${quoted(value)}`),
+    ...runtimeSettings(maxmemoryBytes, binary).map(([name, value]) => `${name} ${quoted(value)}`),
   ];
   try {
     writeFileSync(files.config, `${lines.join("\n")}\n`, { mode: 0o600 });

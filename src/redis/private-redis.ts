@@ -8,6 +8,7 @@ import type { Redis } from "ioredis";
 import { CuecardError, isCuecardError } from "../errors.js";
 import type { Logger } from "../telemetry.js";
 import { lockDataDir, prepareDataDir } from "./data-dir.js";
+import { DiskGuard } from "./disk-guard.js";
 import {
   forgetProcess,
   type RedisFiles,
@@ -27,6 +28,8 @@ export interface PrivateRedisOptions {
   readonly logger: Pick<Logger, "info" | "warn" | "error">;
   /** Names or paths tried in order; default redis-server, valkey-server. */
   readonly binaries?: readonly string[];
+  /** Free bytes at a path; tests give their own. */
+  readonly free?: (path: string) => Promise<number>;
 }
 
 export interface PrivateRedis {
@@ -71,6 +74,7 @@ class SupervisedRedis implements PrivateRedis {
   adopted = false;
   /** Never used for work: its end tells that Redis died. */
   private watcher: Redis | undefined;
+  private readonly guard: DiskGuard;
   private readonly stopping = new AbortController();
   private restarting: Promise<void> | undefined;
   private stopped: Promise<void> | undefined;
@@ -80,24 +84,41 @@ class SupervisedRedis implements PrivateRedis {
     private readonly binary: RedisBinary,
     private readonly options: PrivateRedisOptions,
     private readonly unlock: () => void,
-  ) {}
+  ) {
+    this.guard = new DiskGuard({
+      dir: files.dir,
+      logger: options.logger,
+      free: options.free,
+      onChange: async () => this.watcher?.config("SET", "maxmemory", this.maxmemoryBytes),
+    });
+  }
+
+  private get maxmemoryBytes(): number {
+    return this.guard.isLow ? 1 : this.options.maxmemoryMb * 1024 * 1024;
+  }
 
   get socketPath(): string {
     return this.files.socket;
   }
 
   async start(): Promise<void> {
-    const orphan = await this.findOrphan();
-    this.adopted = orphan !== undefined;
-    if (orphan === undefined) await this.launchAndWatch();
-    else await this.adopt(orphan);
+    await this.guard.start();
+    try {
+      const orphan = await this.findOrphan();
+      this.adopted = orphan !== undefined;
+      if (orphan === undefined) await this.launchAndWatch();
+      else await this.adopt(orphan);
+    } catch (error) {
+      this.guard.stop();
+      throw error;
+    }
     const { pid, adopted } = this;
     this.options.logger.info({ pid, adopted, version: this.binary.version }, "private Redis is up");
   }
 
   private async launchAndWatch(): Promise<void> {
     forgetProcess(this.files);
-    writeConfig(this.files, this.options.maxmemoryMb, this.binary);
+    writeConfig(this.files, this.maxmemoryBytes, this.binary);
     const { pid, connection } = await launch(this.files, this.binary, this.options.logger);
     this.watch(pid, connection);
   }
@@ -123,7 +144,7 @@ class SupervisedRedis implements PrivateRedis {
     try {
       const pid = await this.verifyOurs(connection);
       await waitUntilLoaded(connection, this.options.logger);
-      for (const [name, value] of runtimeSettings(this.options.maxmemoryMb, this.binary)) {
+      for (const [name, value] of runtimeSettings(this.maxmemoryBytes, this.binary)) {
         await connection.config("SET", name, value);
       }
       this.watch(pid, connection);
@@ -172,6 +193,7 @@ class SupervisedRedis implements PrivateRedis {
     logger.error({ pid: this.pid }, "private Redis died: starting it again");
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
+        await this.guard.look();
         await this.launchAndWatch();
         logger.info({ pid: this.pid }, "private Redis is back");
         return;
@@ -191,6 +213,7 @@ class SupervisedRedis implements PrivateRedis {
 
   private async end(): Promise<void> {
     this.stopping.abort();
+    this.guard.stop();
     await this.restarting;
     // With every write on disk already there is nothing to save.
     this.watcher?.shutdown("NOSAVE").catch(() => undefined);

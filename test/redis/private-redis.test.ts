@@ -6,9 +6,9 @@ import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { checkRedis } from "../../src/redis/check-redis.js";
-import { closeRedis, connectRedis, whenReady } from "../../src/redis/clients.js";
+import { closeRedis, connectRedis, toStoreError, whenReady } from "../../src/redis/clients.js";
 import { type PrivateRedis, startPrivateRedis } from "../../src/redis/private-redis.js";
 import { socketPathFor } from "../../src/redis/private-redis-files.js";
 import { processMark } from "../../src/redis/process-mark.js";
@@ -191,6 +191,44 @@ describe("an orphan of a killed parent", () => {
     const redis = await start();
     expect(redis.adopted).toBe(false);
     expect(processMark(parent.said.pid as number)).toBeUndefined();
+  });
+});
+
+describe("a disk that runs full", () => {
+  const RETRY = { timeout: 5_000, interval: 20 };
+
+  it("refuses writes as store_full before it is too late, serves reads, and takes writes again", async () => {
+    let free = 10 ** 12;
+    const redis = await start({ free: async () => free });
+    const { pid } = redis;
+    await withClient(redis.socketPath, async (client) => {
+      await client.set("kept", "yes");
+      free = 1_000_000;
+      const refusal = await vi.waitUntil(
+        () =>
+          client.set("k", "v").then(
+            () => undefined,
+            (error: unknown) => error,
+          ),
+        RETRY,
+      );
+      expect(toStoreError(refusal).code).toBe("store_full");
+      expect(await client.get("kept")).toBe("yes");
+      // Killed in this state it comes back in it: one more failed log write would end it again.
+      process.kill(pid, "SIGKILL");
+      await vi.waitUntil(() => redis.pid !== pid, RETRY);
+      await expect(client.set("k", "v")).rejects.toThrow(/^OOM/);
+      free = 10 ** 12;
+      await vi.waitUntil(
+        () =>
+          client.set("k", "v").then(
+            () => true,
+            () => false,
+          ),
+        RETRY,
+      );
+      expect(await client.config("GET", "maxmemory")).toEqual(["maxmemory", "67108864"]);
+    });
   });
 });
 
