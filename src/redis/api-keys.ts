@@ -36,8 +36,11 @@ export interface KnownKey {
 /** KEYS[1] all keys; ARGV[1] hash, ARGV[2] record → 1 written, 0 an admin key exists already. */
 const ENSURE_ADMIN = `
 for _, text in ipairs(redis.call('HVALS', KEYS[1])) do
-  for _, scope in ipairs(cjson.decode(text).scopes) do
-    if scope == 'admin' then return 0 end
+  local readable, record = pcall(cjson.decode, text)
+  if readable and type(record) == 'table' and type(record.scopes) == 'table' then
+    for _, scope in ipairs(record.scopes) do
+      if scope == 'admin' then return 0 end
+    end
   end
 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])

@@ -1,12 +1,12 @@
 /** The HTTP tier in process, over services that live in memory; and a client that says little. */
 import { connect } from "node:net";
+import { pino } from "pino";
 import type { Coupon, Product } from "../../src/catalog/records.js";
 import { CuecardError } from "../../src/errors.js";
-import { memberExample, recommendationExample, scoresExample } from "../../src/http/examples.js";
+import { recommendationExample, scoresExample } from "../../src/http/examples.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
-  Caller,
   CouponService,
   JobService,
   MemberRecord,
@@ -19,7 +19,8 @@ import type {
 } from "../../src/http/services.js";
 import { type KnownKey, SCOPES, type Scope } from "../../src/redis/api-keys.js";
 import { registry } from "../../src/telemetry.js";
-import { silentLogger } from "./redis.js";
+
+export const silentLogger = pino({ level: "silent" });
 
 /** A key for each scope: `admin-key`, `serve-key`, … */
 export const testKeys: KeyLookup = {
@@ -259,6 +260,3 @@ export function talk(port: number, bytes: string): Promise<string> {
     socket.write(bytes);
   });
 }
-
-export const someCaller: Caller = { name: "test", scopes: new Set(SCOPES) };
-export { memberExample };
