@@ -61,9 +61,9 @@ export function prAuc(scores: Numbers, labels: Numbers): number {
   for (let group = 0; group < sizes.length; group++) {
     seen += sizes[group];
     found += positives[group];
-    area += (positives[group] / positiveCount) * (found / seen);
+    area += positives[group] * (found / seen);
   }
-  return area;
+  return area / positiveCount;
 }
 
 /**
