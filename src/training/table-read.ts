@@ -1,7 +1,6 @@
 /** Reads a flat CSV table (optionally gzipped) into dictionary-coded columns. */
 import { createReadStream } from "node:fs";
-import type { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
+import { type Duplex, pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { parse } from "csv-parse";
 import iconv from "iconv-lite";
@@ -80,8 +79,13 @@ export async function readTable(
   let names: string[] = [];
   let builders: ColumnBuilder[] = [];
   let rowCount = 0;
-  const collect = async (records: AsyncIterable<string[]>): Promise<void> => {
-    for await (const record of records) {
+  const sources: (Readable | Duplex)[] = [createReadStream(path)];
+  if (path.endsWith(".gz")) sources.push(createGunzip());
+  sources.push(iconv.decodeStream(encoding) as Duplex);
+  // A fault of any stream destroys the parser with it, so the loop below throws it.
+  pipeline([...sources, parser], () => undefined);
+  try {
+    for await (const record of parser as AsyncIterable<string[]>) {
       if (builders.length === 0) {
         builders = record.map(() => new ColumnBuilder());
         names = namesOf(record, format.header ?? true, separator);
@@ -92,15 +96,6 @@ export async function readTable(
       }
       rowCount++;
       if (rowCount % PROGRESS_EVERY_ROWS === 0) onRows?.(rowCount);
-    }
-  };
-  const source: Readable = createReadStream(path);
-  try {
-    const decoder = iconv.decodeStream(encoding);
-    if (path.endsWith(".gz")) {
-      await pipeline(source, createGunzip(), decoder, parser, collect);
-    } else {
-      await pipeline(source, decoder, parser, collect);
     }
   } catch (cause) {
     if (cause instanceof CuecardError) throw cause;
