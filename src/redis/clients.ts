@@ -67,6 +67,8 @@ function roleOptions(role: RedisRole, options: ConnectOptions): RedisOptions {
     enableAutoPipelining: false,
     connectionName: options.name,
     connectTimeout: 2_000,
+    // While Redis reads its data back it foretells the seconds left: ask again sooner than that.
+    maxLoadingRetryTime: MAX_RETRY_DELAY_MS,
     keepAlive: 10_000,
   };
   if (role === "serve") {

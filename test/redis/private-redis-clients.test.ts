@@ -14,7 +14,7 @@ import {
 } from "../../src/redis/clients.js";
 import { groupedPipeline } from "../../src/redis/grouped.js";
 import { defineScript, runScript } from "../../src/redis/scripts.js";
-import { startTestRedis, type TestRedis, temporaryDir } from "../support/redis.js";
+import { startTestRedis, type TestRedis } from "../support/redis.js";
 
 let redis: TestRedis;
 const clients: RedisClient[] = [];
@@ -100,7 +100,7 @@ describe("a serving client", () => {
   });
 
   it("does not end the process when nothing ever listened", async () => {
-    const client = connectRedis(`${temporaryDir()}/none.sock`, "serve");
+    const client = connectRedis(`${redis.dataDir}/none.sock`, "serve");
     clients.push(client);
     const failure = await failureOf(whenReady(client, 300));
     expect(isStoreUnavailable(failure)).toBe(true);
