@@ -1,0 +1,34 @@
+/** `explain: true`: every candidate and its fate, and the feature vector the scores came from. */
+import { SOURCE_NAMES } from "../candidates/source.js";
+import type { RecommendationResponse } from "./answer.js";
+import type { DecideDependencies, OfferTrace } from "./decide.js";
+import { hydrateRows, type MemberFacts } from "./member-scores.js";
+
+type Explanation = NonNullable<RecommendationResponse["explanation"]>;
+
+export function explain(
+  facts: MemberFacts,
+  { set, margins, suggestions }: OfferTrace,
+  now: number,
+  dependencies: DecideDependencies,
+): Explanation {
+  const snapshot = dependencies.snapshot();
+  const kept = new Set(suggestions.map((suggestion) => suggestion.product?.id));
+  const candidates = Array.from({ length: set.count }, (_, i) => {
+    const { id } = snapshot.products[set.product[i]!]!;
+    const mask = set.sources[i]!;
+    return {
+      product: id,
+      sources: SOURCE_NAMES.filter((_, bit) => mask & (1 << bit)),
+      fate: kept.has(id) ? ("kept" as const) : ("removed" as const),
+      stage: "arbitrate",
+      code: kept.has(id) ? null : "ranked_below_limit",
+      margin: margins?.[i] ?? null,
+    };
+  });
+  const row = hydrateRows([facts], now, dependencies);
+  const features = Object.fromEntries(
+    dependencies.schema.names.map((name, i) => [name, Number.isNaN(row[i]!) ? null : row[i]!]),
+  );
+  return { candidates, features };
+}

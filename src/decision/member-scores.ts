@@ -1,0 +1,115 @@
+/** Scores of members: hydrate at `now`, one ONNX run for all of them. */
+import type { Config } from "../config.js";
+import { type AliveModel, probabilityAlive } from "../features/alive.js";
+import type { FeatureSchema } from "../features/feature-schema.js";
+import { aliveSummaryOf } from "../features/orders.js";
+import { type Stage, stageOf } from "../features/stage.js";
+import { decodeState, type FeatureState } from "../features/state.js";
+import type { MemberRecord } from "../members/member-store.js";
+import type { Profile } from "../members/profile.js";
+import { utcOffsetHours, zoneOf } from "../members/timezone.js";
+import type { ModelSlot } from "../scoring/model-slot.js";
+import type { Scores } from "./answer.js";
+
+/** Columns of the heads model, in the order serving reads them. */
+export const HEADS = ["purchase", "purchase7", "churn"] as const;
+
+/** Share of an order's money taken for earned where no product's margin says better. */
+const ASSUMED_MARGIN_SHARE = 0.3;
+
+/** A member as one request sees them: decoded once. */
+export interface MemberFacts {
+  readonly id: string;
+  readonly profile: Profile | null;
+  readonly state: FeatureState;
+  readonly stage: Stage;
+  readonly zone: string | null;
+}
+
+export interface Scored {
+  readonly scores: Scores;
+  readonly expectedValue?: number;
+}
+
+export interface HeadsAnswer {
+  readonly scored: readonly Scored[];
+  readonly version: string | null;
+  readonly degraded: "untrained" | "model_failed" | null;
+}
+
+export interface ScoringDependencies {
+  readonly config: Config;
+  readonly schema: FeatureSchema;
+  readonly heads: Pick<ModelSlot, "lease">;
+  alive(): AliveModel | null;
+  /** Told about a model that failed while serving; the answer degrades. */
+  onModelError(error: unknown): void;
+}
+
+export function factsOf(record: MemberRecord, now: number, config: Config): MemberFacts {
+  const state = decodeState(record.state);
+  const { profile, id } = record;
+  return {
+    id,
+    profile,
+    state,
+    stage: stageOf(state, now, config.stages),
+    zone: zoneOf(profile),
+  };
+}
+
+/** One feature vector a member, row after row. */
+export function hydrateRows(
+  members: readonly MemberFacts[],
+  now: number,
+  { schema, config, alive }: ScoringDependencies,
+): Float32Array {
+  const rows = new Float32Array(members.length * schema.length);
+  members.forEach(({ state, profile, zone }, i) => {
+    const offset = utcOffsetHours(zone ?? config.timezone, now);
+    const context = { now, profile, alive: alive(), utcOffsetHours: offset };
+    schema.hydrate(state, context, rows, i * schema.length);
+  });
+  return rows;
+}
+
+function aliveOf(facts: MemberFacts, now: number, model: AliveModel | null): Scores {
+  if (model === null || facts.state.orders.count === 0) return {};
+  return { alive: probabilityAlive(model, aliveSummaryOf(facts.state.orders, now)) };
+}
+
+/** Chance of an order within 30 days times what this member's orders usually earn, major unit. */
+function expectedValueOf({ state }: MemberFacts, purchase: number): number {
+  const { count, grossMilli } = state.orders;
+  return count === 0 ? 0 : purchase * (grossMilli / 1000 / count) * ASSUMED_MARGIN_SHARE;
+}
+
+/** Probabilities are absent until a model is trained on this store's own data. */
+export async function scoreMembers(
+  members: readonly MemberFacts[],
+  now: number,
+  dependencies: ScoringDependencies,
+): Promise<HeadsAnswer> {
+  const model = dependencies.alive();
+  const plain = (): Scored[] => members.map((facts) => ({ scores: aliveOf(facts, now, model) }));
+  const lease = dependencies.heads.lease();
+  if (lease === null) return { scored: plain(), version: null, degraded: "untrained" };
+  try {
+    const rows = hydrateRows(members, now, dependencies);
+    const { probabilities } = await lease.scorer.run(rows, members.length);
+    const { version } = lease.manifest;
+    const scored = members.map((facts, i): Scored => {
+      const [purchase, purchase7, churn] = probabilities!.subarray(i * HEADS.length);
+      // A prospect has no orders to stop: churn is not asked of them.
+      const churns = facts.state.orders.count === 0 ? {} : { churn };
+      const scores = { purchase, purchase7, ...churns, ...aliveOf(facts, now, model) };
+      return { scores, expectedValue: expectedValueOf(facts, purchase!) };
+    });
+    return { scored, version, degraded: null };
+  } catch (error) {
+    dependencies.onModelError(error);
+    return { scored: plain(), version: null, degraded: "model_failed" };
+  } finally {
+    lease.release();
+  }
+}

@@ -1,0 +1,132 @@
+/** From scored candidates to suggestions: coupon, channel, order by expected value, words. */
+
+import type { CandidateArtifacts } from "../candidates/artifacts.js";
+import { type CandidateReason, reasonsFor, reasonText } from "../candidates/reasons.js";
+import type { CandidateRequest, CandidateSet } from "../candidates/source.js";
+import type { CatalogSnapshot } from "../catalog/snapshot.js";
+import type { ChannelConfig, Config, PlacementConfig } from "../config.js";
+import type { Stage } from "../features/stage.js";
+import type { Suggestion } from "./answer.js";
+import { type ChannelChoice, chooseChannel } from "./channel.js";
+import { type CouponChoice, chooseCoupon } from "./coupon.js";
+import type { MemberFacts } from "./member-scores.js";
+import { type Language, scriptOf } from "./script.js";
+import { bestContactAt } from "./timing.js";
+
+/** What arbitration works on. */
+export interface SuggestInput {
+  readonly config: Config;
+  readonly placement: PlacementConfig;
+  readonly facts: MemberFacts | null;
+  readonly snapshot: CatalogSnapshot;
+  readonly artifacts: CandidateArtifacts;
+  readonly request: CandidateRequest;
+  readonly set: CandidateSet;
+  /** P(buys it within 30 days), one a candidate; null while untrained: the order of sources stands. */
+  readonly propensity: Float64Array | null;
+  readonly channels: readonly ChannelConfig[];
+  readonly language: Language;
+  readonly limit: number;
+  readonly now: number;
+}
+
+interface Treatment {
+  readonly i: number;
+  readonly coupon: CouponChoice | null;
+  readonly channel: ChannelChoice | null;
+  readonly propensity?: number;
+  readonly expectedValue?: number;
+}
+
+/** Untrained, a channel is judged by the product's margin at a cautious rate of acceptance. */
+const UNTRAINED_PROPENSITY = 0.05;
+
+function treat(input: SuggestInput, i: number): Treatment {
+  const { snapshot, set, facts, config, propensity } = input;
+  const product = set.product[i]!;
+  const p = propensity?.[i];
+  const coupon = chooseCoupon(snapshot, {
+    product,
+    stage: facts?.stage ?? "prospect",
+    now: input.now,
+    maxMarginShare: config.coupons.maxMarginShare,
+  });
+  const margin = Math.max(0, snapshot.margin[product]! - (coupon?.cost ?? 0));
+  const value = (p ?? UNTRAINED_PROPENSITY) * margin;
+  const habits = facts?.state.channelHabits ?? [];
+  const channel = chooseChannel(input.channels, habits, value);
+  if (p === undefined) return { i, coupon, channel };
+  return { i, coupon, channel, propensity: p, expectedValue: value - (channel?.cost ?? 0) };
+}
+
+/**
+ * Orders treatments by propensity × (margin − coupon cost) − contact cost; ties and untrained answers
+ * by the order of the sources. A treatment without a channel worth its cost is left out.
+ */
+export function suggest(input: SuggestInput): Suggestion[] {
+  const treatments: Treatment[] = [];
+  for (let i = 0; i < input.set.count; i++) {
+    const treatment = treat(input, i);
+    if (treatment.channel !== null) treatments.push(treatment);
+  }
+  if (input.propensity !== null) {
+    treatments.sort((a, b) => b.expectedValue! - a.expectedValue! || a.i - b.i);
+  }
+  return treatments.slice(0, input.limit).map((treatment, at) => present(input, treatment, at + 1));
+}
+
+function present(input: SuggestInput, treatment: Treatment, rank: number): Suggestion {
+  const { snapshot, set, request, artifacts, language, facts, config } = input;
+  const { i, coupon, channel, propensity, expectedValue } = treatment;
+  const index = set.product[i]!;
+  const product = snapshot.products[index]!;
+  const found = reasonsFor(set, i, request, artifacts, snapshot);
+  const reasons = found.map((reason) => ({
+    code: reason.code,
+    text: reasonText(reason, language),
+  }));
+  const price = Number.isNaN(snapshot.price[index]!) ? null : snapshot.price[index]!;
+  const name = product.name ?? product.id;
+  const said = price === null ? null : money(price, config.currency, language);
+  const pitch = { name, price: said, coupon: coupon?.coupon.label ?? null, reason: reasons[0] };
+  const contactAt =
+    input.placement.kind === "outbound" && facts !== null
+      ? bestContactAt(facts.state.hours, facts.zone, input.now)
+      : null;
+  return {
+    rank,
+    kind: kindOf(facts?.stage ?? null, found),
+    product: {
+      id: product.id,
+      name,
+      price,
+      url: product.url ?? null,
+      image: product.image ?? null,
+    },
+    coupon: coupon === null ? null : { id: coupon.coupon.id, label: coupon.coupon.label },
+    channel: channel!.id,
+    contactAt: contactAt === null ? null : new Date(contactAt).toISOString(),
+    script: scriptOf(pitch, language),
+    ...(propensity === undefined ? {} : { propensity, expectedValue }),
+    reasons,
+  };
+}
+
+function kindOf(stage: Stage | null, reasons: readonly CandidateReason[]): Suggestion["kind"] {
+  if (stage === "dormant" || stage === "churned") return "win_back";
+  const first = reasons[0]?.code;
+  return first === "bought_together" || first === "in_cart_together" ? "cross_sell" : "sell";
+}
+
+const moneyFormats = new Map<string, Intl.NumberFormat>();
+
+function money(amount: number, currency: string, language: Language): string {
+  const key = `${language} ${currency}`;
+  let format = moneyFormats.get(key);
+  if (format === undefined) {
+    const locale = language === "zh" ? "zh-CN" : "en";
+    format = new Intl.NumberFormat(locale, { style: "currency", currency });
+    moneyFormats.set(key, format);
+  }
+  return format.format(amount);
+}
