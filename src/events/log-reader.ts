@@ -11,12 +11,16 @@ export interface LoggedRecord {
 export interface ReadOptions {
   /** Absent: all. */
   readonly partitions?: readonly number[];
+  /** Partition → log id already read: only what was written later comes. */
+  readonly after?: ReadonlyMap<number, string>;
+  /** Absent: all but `erasure`, which comes only when it is asked for. */
+  readonly kinds?: readonly LogRecord["kind"][];
 }
 
 export interface LogReader {
   /**
-   * Archive and stream together, each record once, partition after partition, in log order within
-   * one. Records of erased members do not appear.
+   * Archive and stream together, each record once, partition after partition in ascending order, in
+   * log order within one. Records of erased members do not appear.
    */
   read(options?: ReadOptions): AsyncIterable<LoggedRecord>;
 }
