@@ -1,0 +1,180 @@
+/** Which baskets are learnt from, which are asked for: the protocols of `evaluate sequences`. */
+import type { PurchaseRecord, SessionRecord } from "../candidates/artifacts.js";
+import { CuecardError } from "../errors.js";
+import { type Basket, parseTime, type SequenceData } from "./sequences-read.js";
+
+/** One question: given the past, what comes next? */
+export interface SequenceCase {
+  readonly user: string;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  readonly past: readonly Basket[];
+  /** Items seen in the session under way, oldest first. */
+  readonly session: readonly number[];
+  /** Item numbers, each once. */
+  readonly target: readonly number[];
+}
+
+/** Cases that share what may be learnt before them. */
+export interface SequenceRound {
+  readonly asOf: number;
+  readonly purchases: readonly PurchaseRecord[];
+  readonly sessions: readonly SessionRecord[];
+  readonly cases: readonly SequenceCase[];
+}
+
+export interface SequenceSplit {
+  /** For the ranker; none of them holds anything of what `test` asks for. */
+  readonly training: readonly SequenceRound[];
+  readonly test: SequenceRound;
+  /** Baskets are held out by position, not by the clock. */
+  readonly byPosition: boolean;
+}
+
+const DAY_MS = 86_400_000;
+/** Where a file has no times, the basket asked for lies here and the ones before a day apart each. */
+const PSEUDO_NOW = Date.UTC(2020, 0, 1);
+/** Share of sessions, the latest, that are asked for; and of those before, that train the ranker. */
+const SESSION_TEST_SHARE = 0.2;
+const SESSION_CASES_MAX = 20_000;
+/** Cut-off instants at which the ranker learns, a tenth of the span apart, at most 28 days. */
+const TRAINING_CUTS = 3;
+const CUT_SPACING_MAX_MS = 28 * DAY_MS;
+
+/** @throws CuecardError `usage` for an unknown protocol, `not_enough_data` when nothing can be asked */
+export function splitSequences(data: SequenceData, protocol: string): SequenceSplit {
+  const split = splitBy(data, protocol);
+  const trainable = split.training.some((round) => round.cases.length > 0);
+  if (split.test.cases.length === 0 || !trainable) {
+    throw new CuecardError(
+      "not_enough_data",
+      `the protocol ${protocol} leaves no cases in the file`,
+    );
+  }
+  return split;
+}
+
+function splitBy(data: SequenceData, protocol: string): SequenceSplit {
+  if (protocol === "last-basket") return lastBasket(data, (baskets) => baskets);
+  if (protocol === "leave-one-out") return lastBasket(data, lastItemApart);
+  if (protocol === "next-in-session") return nextInSession(data);
+  if (protocol.startsWith("time:")) return atTime(data, protocol.slice("time:".length));
+  throw new CuecardError(
+    "usage",
+    `--protocol ${protocol} is none of last-basket, leave-one-out, next-in-session, time:DATE`,
+  );
+}
+
+/** The last item of the last basket becomes a basket of its own. */
+function lastItemApart(baskets: readonly Basket[]): readonly Basket[] {
+  const last = baskets[baskets.length - 1];
+  if (last.items.length === 1) return baskets;
+  const begin = { at: last.at, items: last.items.slice(0, -1) };
+  return [...baskets.slice(0, -1), begin, { at: last.at, items: last.items.slice(-1) }];
+}
+
+function lastBasket(
+  data: SequenceData,
+  prepare: (baskets: readonly Basket[]) => readonly Basket[],
+): SequenceSplit {
+  const users = data.users.map(({ id, baskets }) => ({ id, baskets: prepare(baskets) }));
+  const round = (heldOut: number): SequenceRound => {
+    const purchases: PurchaseRecord[] = [];
+    const cases: SequenceCase[] = [];
+    let latest = 0;
+    for (const { id, baskets } of users) {
+      const end = baskets.length - heldOut;
+      if (end < 1) continue;
+      const timeOf = (position: number) =>
+        data.timed ? baskets[position].at : PSEUDO_NOW - (baskets.length - 1 - position) * DAY_MS;
+      const past = baskets.slice(0, end).map(({ items }, i) => ({ at: timeOf(i), items }));
+      for (const basket of past) purchases.push(purchaseOf(data, id, basket));
+      latest = Math.max(latest, timeOf(end - 1));
+      const target = baskets[end].items;
+      cases.push({ user: id, now: timeOf(end), past, session: [], target });
+    }
+    return { asOf: latest + 1, purchases, sessions: [], cases };
+  };
+  return { training: [round(2)], test: round(1), byPosition: data.timed };
+}
+
+function atTime(data: SequenceData, text: string): SequenceSplit {
+  const cut = parseTime(text);
+  if (!data.timed || Number.isNaN(cut)) {
+    throw new CuecardError("usage", "time:DATE needs a date and a file with times");
+  }
+  let first = Number.POSITIVE_INFINITY;
+  for (const { baskets } of data.users) first = Math.min(first, baskets[0].at);
+  const spacing = Math.min(CUT_SPACING_MAX_MS, (cut - first) / 10);
+  const round = (asOf: number, until: number): SequenceRound => {
+    const purchases: PurchaseRecord[] = [];
+    const cases: SequenceCase[] = [];
+    for (const { id, baskets } of data.users) {
+      const past = baskets.filter(({ at }) => at < asOf);
+      for (const basket of past) purchases.push(purchaseOf(data, id, basket));
+      const next = baskets[past.length];
+      if (past.length === 0 || next === undefined || next.at >= until) continue;
+      cases.push({ user: id, now: asOf, past, session: [], target: next.items });
+    }
+    return { asOf, purchases, sessions: [], cases };
+  };
+  const training = Array.from({ length: TRAINING_CUTS }, (_, i) =>
+    round(cut - (i + 1) * spacing, cut),
+  );
+  return { training, test: round(cut, Number.POSITIVE_INFINITY), byPosition: false };
+}
+
+/** Every user (or basket, where baskets hold several items) is one session. */
+function nextInSession(data: SequenceData): SequenceSplit {
+  const walks = data.users.map(({ id, baskets }, i) => ({
+    id,
+    at: data.timed ? baskets[0].at : PSEUDO_NOW + i * 60_000,
+    items: baskets.flatMap(({ items }) => items),
+  }));
+  walks.sort((a, b) => a.at - b.at);
+  const testFrom = Math.floor(walks.length * (1 - SESSION_TEST_SHARE));
+  const trainFrom = Math.floor(testFrom * (1 - SESSION_TEST_SHARE));
+  const round = (from: number, to: number): SequenceRound => {
+    const asOf = walks[Math.min(from, walks.length - 1)].at;
+    const known = walks.slice(0, from);
+    const name = (item: number) => data.items[item];
+    return {
+      // Sessions that begin at this very instant belong to those asked for, and are not learnt.
+      asOf,
+      purchases: known.map(({ at, items }) => ({
+        member: "",
+        at,
+        lines: items.map((item) => ({ product: name(item), quantity: 1 })),
+      })),
+      sessions: known.map(({ at, items }) => ({ at, products: items.map(name) })),
+      cases: sessionCases(walks.slice(from, to)),
+    };
+  };
+  return {
+    training: [round(trainFrom, testFrom)],
+    test: round(testFrom, walks.length),
+    byPosition: false,
+  };
+}
+
+/** Each step of each session; evenly thinned where there are more than the limit. */
+function sessionCases(
+  walks: readonly { id: string; at: number; items: readonly number[] }[],
+): SequenceCase[] {
+  const steps = walks.reduce((sum, { items }) => sum + Math.max(0, items.length - 1), 0);
+  const every = Math.max(1, Math.ceil(steps / SESSION_CASES_MAX));
+  const cases: SequenceCase[] = [];
+  let step = 0;
+  for (const { id, at, items } of walks) {
+    for (let next = 1; next < items.length; next++) {
+      if (step++ % every !== 0) continue;
+      const session = items.slice(0, next);
+      cases.push({ user: id, now: at, past: [], session, target: [items[next]] });
+    }
+  }
+  return cases;
+}
+
+function purchaseOf(data: SequenceData, member: string, { at, items }: Basket): PurchaseRecord {
+  return { member, at, lines: items.map((item) => ({ product: data.items[item], quantity: 1 })) };
+}
