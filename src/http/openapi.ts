@@ -71,6 +71,8 @@ export interface OpenApiDocument {
 
 /** Names of what callers send. Everything else is named after its route. */
 const INPUT_NAMES: Record<string, z.ZodType> = {
+  Id: idSchema,
+  Time: timeSchema,
   MemberRef: memberRefSchema,
   Event: eventInputSchema,
   RecommendationRequest: recommendationRequestSchema,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { couponInputSchema, productInputSchema } from "../catalog/records.js";
 import { STAGES } from "../decision/answer.js";
-import { ERRORS } from "../errors.js";
+import { idSchema } from "../events/event.js";
 import { consentSchema, memberInputSchema } from "../members/profile.js";
 import { SCOPES } from "../redis/api-keys.js";
 
@@ -56,7 +56,7 @@ export const memberRecordSchema = profileSchema.extend({
 });
 
 export const mergeRequestSchema = z.strictObject({
-  from: z.string().min(1).max(200).describe("Id of the other member."),
+  from: idSchema.describe("Id of the other member."),
 });
 
 export const erasureSchema = z.object({
@@ -95,9 +95,8 @@ export const couponSchema = z.object({
   updatedAt: epochMsSchema,
 });
 
-const errorCodes = Object.keys(ERRORS) as (keyof typeof ERRORS)[];
 export const refusalFields = {
-  code: z.enum(errorCodes),
+  code: z.string().describe("See the table of errors."),
   detail: z.string(),
 };
 
