@@ -7,7 +7,9 @@ import { CuecardError } from "../errors.js";
 import type { Scorer, Scores } from "./scorer.js";
 
 export interface OnnxScorerOptions {
-  /** Threads inside one operator; more than one only pays for jobs that score many rows. Default 1. */
+  /**
+   * Threads inside one operator; more than one only pays for jobs that score many rows. Default 1.
+   */
   readonly threads?: number;
 }
 
@@ -18,8 +20,8 @@ const PROBABILITIES = "probabilities";
 const LOG_FATAL = 4;
 
 /**
- * Opens a graph with input `features` float[N, F] and outputs `margins` float[N, H] and, optionally,
- * `probabilities` float[N, H]. Blocks about 30 ms for 2 MB.
+ * Opens a graph with input `features` float[N, F] and outputs `margins` float[N, H] and,
+ * optionally, `probabilities` float[N, H]. Blocks about 30 ms for 2 MB.
  * @throws CuecardError `model_invalid` when the bytes are not such a graph.
  */
 export async function loadOnnxScorer(

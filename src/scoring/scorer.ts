@@ -15,8 +15,8 @@ export interface Scorer {
   /** Names of the graph's outputs: `margins`, and `probabilities` where there are any. */
   readonly outputs: readonly string[];
   /**
-   * Scores `rowCount` rows of `featureCount` float32 each, NaN where a value is missing. `rows` may be
-   * longer than that (a reused buffer); it must not change until the promise settles.
+   * Scores `rowCount` rows of `featureCount` float32 each, NaN where a value is missing. `rows` may
+   * be longer than that (a reused buffer); it must not change until the promise settles.
    */
   run(rows: Float32Array, rowCount: number): Promise<Scores>;
   /** Frees the native memory. Nobody may be inside `run`. A second call does nothing. */

@@ -17,8 +17,8 @@ export interface BootstrapOptions {
 }
 
 /**
- * Resamples `rowCount` rows (or their clusters) with replacement, computes `figure` on each draw and
- * returns the percentile interval. Draws on which the figure is not finite are left out.
+ * Resamples `rowCount` rows (or their clusters) with replacement, computes `figure` on each draw
+ * and returns the percentile interval. Draws on which the figure is not finite are left out.
  */
 export function bootstrap(
   rowCount: number,

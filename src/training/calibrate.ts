@@ -1,15 +1,17 @@
 /**
- * Platt scaling: probability = sigmoid(slope · margin + intercept), strictly increasing and continuous,
- * so that calibration never ties or reorders the ranking.
+ * Platt scaling: probability = sigmoid(slope · margin + intercept), strictly increasing and
+ * continuous, so that calibration never ties or reorders the ranking.
  *
- * Source: Platt 1999, "Probabilistic outputs for support vector machines", with the smoothed targets of
- * that paper and the Newton iteration with backtracking of Lin, Lin, Weng 2007, "A note on Platt's
- * probabilistic outputs" (Machine Learning 68).
+ * Source: Platt 1999, "Probabilistic outputs for support vector machines", with the smoothed
+ * targets of that paper and the Newton iteration with backtracking of Lin, Lin, Weng 2007, "A note
+ * on Platt's probabilistic outputs" (Machine Learning 68).
  */
 import { CuecardError } from "../errors.js";
 import type { Calibration } from "./onnx.js";
 
-/** Beyond these a model is useless or absurdly sure of itself; inside them the order is always kept. */
+/**
+ * Beyond these a model is useless or absurdly sure of itself; inside them the order is always kept.
+ */
 export const MIN_SLOPE = 0.05;
 export const MAX_SLOPE = 20;
 
@@ -28,8 +30,8 @@ export const calibrated = (margins: ArrayLike<number>, calibration: Calibration)
   );
 
 /**
- * Fits the calibration on rows the model was not fitted on. Labels are 0 or 1; both may be absent, the
- * smoothed targets keep the answer finite.
+ * Fits the calibration on rows the model was not fitted on. Labels are 0 or 1; both may be absent,
+ * the smoothed targets keep the answer finite.
  * @throws CuecardError `not_enough_data` without rows.
  */
 export function fitPlatt(margins: ArrayLike<number>, labels: ArrayLike<number>): Calibration {

@@ -1,7 +1,7 @@
 /**
- * How good scores are. Labels are 0 or 1; scores are finite, higher means likelier; rows of equal score
- * are treated as in random order, so that ties neither help nor hurt. A figure that is not defined (one
- * class only) is NaN.
+ * How good scores are. Labels are 0 or 1; scores are finite, higher means likelier; rows of equal
+ * score are treated as in random order, so that ties neither help nor hurt. A figure that is not
+ * defined (one class only) is NaN.
  */
 
 type Numbers = ArrayLike<number>;
@@ -67,8 +67,8 @@ export function prAuc(scores: Numbers, labels: Numbers): number {
 }
 
 /**
- * Area under the cumulative lift curve: share of all positives reached against share of rows contacted
- * (Moro, Cortez, Rita 2014, Decision Support Systems 62). 0.5 is random.
+ * Area under the cumulative lift curve: share of all positives reached against share of rows
+ * contacted (Moro, Cortez, Rita 2014, Decision Support Systems 62). 0.5 is random.
  */
 export function alift(scores: Numbers, labels: Numbers): number {
   const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
@@ -81,7 +81,9 @@ export function alift(scores: Numbers, labels: Numbers): number {
   return area / (rowCount * positiveCount);
 }
 
-/** Share of all positives among the best `share` (0 to 1] of rows; a tie at the edge counts in part. */
+/**
+ * Share of all positives among the best `share` (0 to 1] of rows; a tie at the edge counts in part.
+ */
 export function captureAt(scores: Numbers, labels: Numbers, share: number): number {
   const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
   let room = rowCount * share;
@@ -97,7 +99,9 @@ export function captureAt(scores: Numbers, labels: Numbers, share: number): numb
 export const liftAt = (scores: Numbers, labels: Numbers, share: number): number =>
   captureAt(scores, labels, share) / share;
 
-/** Mean −ln P(label). Probabilities are clipped to [1e-7, 1 − 1e-7], float32's resolution near 1. */
+/**
+ * Mean −ln P(label). Probabilities are clipped to [1e-7, 1 − 1e-7], float32's resolution near 1.
+ */
 export function logLoss(probabilities: Numbers, labels: Numbers): number {
   let sum = 0;
   for (let row = 0; row < labels.length; row++) {
@@ -145,8 +149,9 @@ export function calibrationBins(
 }
 
 /**
- * Expected calibration error: mean |predicted − observed| over ten bins of equally many rows, weighted by
- * rows (Naeini, Cooper, Hauskrecht 2015, with equal-mass bins, which suit rare positives).
+ * Expected calibration error: mean |predicted − observed| over ten bins of equally many rows,
+ * weighted by rows (Naeini, Cooper, Hauskrecht 2015, with equal-mass bins, which suit rare
+ * positives).
  */
 export function expectedCalibrationError(probabilities: Numbers, labels: Numbers): number {
   return calibrationBins(probabilities, labels).reduce(
@@ -156,8 +161,9 @@ export function expectedCalibrationError(probabilities: Numbers, labels: Numbers
 }
 
 /**
- * NDCG of one list: `relevances` in the order shown, gain 2^relevance − 1, discount log2(rank + 1), the
- * first `k` of the list against its best order (Järvelin, Kekäläinen 2002). NaN without relevant items.
+ * NDCG of one list: `relevances` in the order shown, gain 2^relevance − 1, discount log2(rank + 1),
+ * the first `k` of the list against its best order (Järvelin, Kekäläinen 2002). NaN without
+ * relevant items.
  */
 export function ndcgAt(relevances: Numbers, k: number): number {
   const ideal = Array.from(relevances).sort((a, b) => b - a);

@@ -61,7 +61,9 @@ const modelProto = protobuf.parse(SCHEMA, { keepCase: true }).root.lookupType("o
 const FLOAT = 1;
 const ATTRIBUTE = { int: 2, string: 3, floats: 6, ints: 7, strings: 8 } as const;
 
-/** IR 8 and opset 17 are read by onnxruntime 1.12 and later; ai.onnx.ml 3 holds the tree ensembles. */
+/**
+ * IR 8 and opset 17 are read by onnxruntime 1.12 and later; ai.onnx.ml 3 holds the tree ensembles.
+ */
 const IR_VERSION = 8;
 const OPSETS = [
   { domain: "", version: 17 },

@@ -1,8 +1,10 @@
 /**
  * Turns XGBoost's trees into ONNX graphs: input `features` float[N, F] with NaN for missing, output
- * `margins` float[N, H] (raw, for ranking) and, for heads, `probabilities` float[N, H] (calibrated).
+ * `margins` float[N, H] (raw, for ranking) and, for heads, `probabilities` float[N, H]
+ * (calibrated).
  *
- * The sigmoid is a node of its own because onnxruntime ignores post_transform=LOGISTIC on regressors.
+ * The sigmoid is a node of its own because onnxruntime ignores post_transform=LOGISTIC on
+ * regressors.
  */
 import { CuecardError } from "../errors.js";
 import {
@@ -31,8 +33,8 @@ export interface Head {
 }
 
 /**
- * One graph for several heads over the same features; column h of each output is `heads[h]`.
- * All trees stand in one node with H targets: measured as fast as one node a head (54 and 53 µs a row,
+ * One graph for several heads over the same features; column h of each output is `heads[h]`. All
+ * trees stand in one node with H targets: measured as fast as one node a head (54 and 53 µs a row,
  * three heads of 200 trees of depth 6) and simpler.
  * @throws CuecardError `model_invalid` when a head was trained on another number of features.
  */

@@ -1,14 +1,14 @@
 /**
- * Exact SHAP values of a tree ensemble in TypeScript, for explanations where XGBoost is not installed.
- * Source: Lundberg, Erion, Lee 2018, "Consistent individualized feature attribution for tree ensembles",
- * algorithm 2, with the trees' own training rows as the background. About 2 ms a row for 200 trees of
- * depth 6: for `explain`, records and reports, not for the hot path.
+ * Exact SHAP values of a tree ensemble in TypeScript, for explanations where XGBoost is not
+ * installed. Source: Lundberg, Erion, Lee 2018, "Consistent individualized feature attribution for
+ * tree ensembles", algorithm 2, with the trees' own training rows as the background. About 2 ms a
+ * row for 200 trees of depth 6: for `explain`, records and reports, not for the hot path.
  */
 import type { ParsedModel, Tree } from "./xgboost-json.js";
 
 /**
- * Contributions on the margin scale, `featureCount + 1` long; the last entry is the bias, and all of them
- * add up to the row's margin. `row` holds NaN where a value is missing.
+ * Contributions on the margin scale, `featureCount + 1` long; the last entry is the bias, and all
+ * of them add up to the row's margin. `row` holds NaN where a value is missing.
  */
 export function shapValues(model: ParsedModel, row: Float32Array): Float64Array {
   const contributions = new Float64Array(model.featureCount + 1);
@@ -34,7 +34,9 @@ function depthOf(tree: Tree, node = 0): number {
   return 1 + Math.max(depthOf(tree, tree.left[node]), depthOf(tree, tree.right[node]));
 }
 
-/** What came into a node: the split feature, and the shares of rows without and with it that pass. */
+/**
+ * What came into a node: the split feature, and the shares of rows without and with it that pass.
+ */
 interface Incoming {
   readonly feature: number;
   readonly zero: number;
@@ -42,8 +44,8 @@ interface Incoming {
 }
 
 /**
- * Follows every path of one tree. The path of a node at depth d starts at its own offset of the arrays,
- * so that siblings see their parent's path unchanged.
+ * Follows every path of one tree. The path of a node at depth d starts at its own offset of the
+ * arrays, so that siblings see their parent's path unchanged.
  */
 class TreeWalk {
   readonly #tree: Tree;
@@ -71,7 +73,9 @@ class TreeWalk {
     this.#visit(0, 0, 0, 0, { feature: -1, zero: 1, one: 1 });
   }
 
-  /** `parent` and `start` are the offsets of the parent's path, `length` entries long, and of ours. */
+  /**
+   * `parent` and `start` are the offsets of the parent's path, `length` entries long, and of ours.
+   */
   #visit(node: number, parent: number, start: number, length: number, incoming: Incoming): void {
     this.#copyPath(parent, start, length);
     this.#extend(start, length, incoming);

@@ -13,7 +13,9 @@ export interface TableChecks {
   readonly constantColumns: readonly string[];
   /** Columns that name the row (an id, a row number); left out. */
   readonly identifierColumns: readonly string[];
-  /** Columns that alone rank the label nearly perfectly: known only afterwards, in all likelihood. */
+  /**
+   * Columns that alone rank the label nearly perfectly: known only afterwards, in all likelihood.
+   */
   readonly suspectedLeaks: readonly SuspectedLeak[];
   /** Columns with missing cells, the emptiest first. */
   readonly missing: readonly MissingShare[];
@@ -41,13 +43,13 @@ export function checkTable(data: TableData): TableChecks {
     constantColumns: ofKind("constant"),
     identifierColumns: ofKind("identifier"),
     suspectedLeaks: findLeaks(data),
-    missing: missingShares(data.table),
+    missing: missingShares(data),
   };
 }
 
 /**
- * AUC of each column on its own, with missing cells lowest and highest (a column that is only filled
- * afterwards gives itself away by that). Text counts by its out-of-fold rate of positives.
+ * AUC of each column on its own, with missing cells lowest and highest (a column that is only
+ * filled afterwards gives itself away by that). Text counts by its out-of-fold rate of positives.
  */
 function findLeaks({ table, rows, labels, kinds }: TableData): SuspectedLeak[] {
   const ownLabels = Array.from(rows, (row) => labels[row]);
@@ -86,8 +88,10 @@ function countDuplicates(table: Table): number {
   return table.rowCount - seen.size;
 }
 
-function missingShares(table: Table): MissingShare[] {
+function missingShares({ table, kinds }: TableData): MissingShare[] {
+  const inputs = new Set(kinds.map((finding) => finding.column));
   return table.columns
+    .filter((column) => inputs.has(column.name))
     .map((column) => {
       const filled = levelCounts(column).reduce((sum, count) => sum + count, 0);
       return { column: column.name, share: 1 - filled / table.rowCount };

@@ -1,6 +1,6 @@
 /**
- * Turns the columns of a flat table into features, the same way when training and when scoring.
- * A missing cell is NaN in every feature of its column, so that the trees learn where to send it; an
+ * Turns the columns of a flat table into features, the same way when training and when scoring. A
+ * missing cell is NaN in every feature of its column, so that the trees learn where to send it; an
  * unseen level goes where rare ones went.
  */
 import { z } from "zod";
@@ -219,8 +219,8 @@ export function encodeRows(encoder: Encoder, table: Table, rows: ArrayLike<numbe
 }
 
 /**
- * Features of the training rows themselves: the rate of a level comes from the other folds, so that no
- * row's own label flows into its features (Micci-Barreca 2001 smoothing, out of fold).
+ * Features of the training rows themselves: the rate of a level comes from the other folds, so that
+ * no row's own label flows into its features (Micci-Barreca 2001 smoothing, out of fold).
  */
 export function encodeTrainingRows(
   encoder: Encoder,

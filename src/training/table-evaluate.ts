@@ -19,7 +19,9 @@ import { parseSplit, type Split, splitRows } from "./table-split.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
 
 export interface EvaluateTableOptions extends TableOptions {
-  /** `kfold:5` stratified, `random:0.2` held out, `order:0.8` of the file first, the rest held out. */
+  /**
+   * `kfold:5` stratified, `random:0.2` held out, `order:0.8` of the file first, the rest held out.
+   */
   readonly split: string;
 }
 
@@ -217,7 +219,9 @@ function bootstrapIntervals(rows: HeldOut, seed: number): Record<string, Interva
   };
 }
 
-/** Rates that moved by more than this factor between training and held-out rows are worth a warning. */
+/**
+ * Rates that moved by more than this factor between training and held-out rows are worth a warning.
+ */
 const RATE_DRIFT = 1.25;
 
 function notesOn(

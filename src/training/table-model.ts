@@ -1,8 +1,9 @@
 /**
- * Fits the trees of a flat table: cross-fitting for the number of rounds and the calibration, then one
- * model on every row. A table without treatment gets one head; with treatment, two (a T-learner, Künzel
- * et al. 2019): uplift = P(positive | treated) − P(positive | control).
+ * Fits the trees of a flat table: cross-fitting for the number of rounds and the calibration, then
+ * one model on every row. A table without treatment gets one head; with treatment, two (a
+ * T-learner, Künzel et al. 2019): uplift = P(positive | treated) − P(positive | control).
  */
+import { CuecardError } from "../errors.js";
 import { fitPlatt } from "./calibrate.js";
 import type { Calibration, Head } from "./onnx.js";
 import { stratifiedFolds } from "./random.js";
@@ -70,6 +71,7 @@ export function fitTable(
   const onFit = () => settings.onFit?.(++done, arms.length * (FOLDS + 1));
   // Both arms read the same features, because they end up in one graph.
   const encoder = fitEncoder(data.table, data.kinds, data.labels, rows);
+  if (encoder.length === 0) throw new CuecardError("not_enough_data", "no column is usable");
   const heads = arms.map((arm) => {
     const crossFit = crossFitArm(xgboost, data, arm.rows, settings, onFit);
     const model = trainArm(xgboost, data, encoder, arm.rows, settings, { rounds: crossFit.rounds });

@@ -15,7 +15,9 @@ export interface TableFormat {
   readonly encoding?: string;
 }
 
-/** Each distinct text once, and a number a row; memory stays small and every text is parsed once. */
+/**
+ * Each distinct text once, and a number a row; memory stays small and every text is parsed once.
+ */
 export interface Column {
   readonly name: string;
   readonly levels: readonly string[];

@@ -1,4 +1,7 @@
-/** The page a person reads after `train table`: what was found in the table, and how good the model is. */
+/**
+ * The page a person reads after `train table`: what was found in the table, and how good the model
+ * is.
+ */
 import type { CalibrationBin } from "./metrics.js";
 import type { TableChecks } from "./table-checks.js";
 import type { TableManifest } from "./table-manifest.js";
@@ -112,7 +115,10 @@ function calibrationSection(bins: readonly CalibrationBin[]): string[] {
 const PLOT = 320;
 const MARGIN = 40;
 
-/** Said against came, one point a bin; on the diagonal is right. The axes reach to the largest value. */
+/**
+ * Said against came, one point a bin; on the diagonal is right. The axes reach to the largest
+ * value.
+ */
 export function calibrationSvg(bins: readonly CalibrationBin[]): string {
   const largest = Math.max(...bins.map((bin) => Math.max(bin.predicted, bin.observed)));
   const top = Math.min(1, Math.max(0.1, Math.ceil(largest * 10) / 10));

@@ -42,7 +42,10 @@ const SHAP_ROWS = 1000;
 /** Share of the rows an uplift model's report is measured on. */
 const UPLIFT_SPLIT = "random:0.3";
 
-/** @throws CuecardError `usage`, `file_invalid`, `not_enough_data`, `xgboost_missing`, `model_invalid` */
+/**
+ * @throws CuecardError `usage`, `file_invalid`, `not_enough_data`, `xgboost_missing`,
+ * `model_invalid`
+ */
 export async function trainTable(options: TrainTableOptions): Promise<TrainedTable> {
   const xgboost = loadXgboost(options.xgboostLibrary);
   const data = await loadTableData(options);
@@ -53,7 +56,6 @@ export async function trainTable(options: TrainTableOptions): Promise<TrainedTab
     onFit: (done, total) => options.onProgress?.({ stage: "fit", done, total }),
   };
   const fitted = fitTable(xgboost, data, data.rows, settings);
-  if (fitted.encoder.length === 0) throw new CuecardError("not_enough_data", "no column is usable");
   const graph = fuseHeads(fitted.heads, featureNames(fitted.encoder).length);
   await checkParity(xgboost, data, fitted, graph);
   const quality = measure(xgboost, data, fitted, settings);
@@ -108,7 +110,10 @@ interface Quality {
   readonly notes: readonly string[];
 }
 
-/** Out-of-fold figures of the fit itself; uplift needs both arms on the same rows, so a fit of its own. */
+/**
+ * Out-of-fold figures of the fit itself; uplift needs both arms on the same rows, so a fit of its
+ * own.
+ */
 function measure(
   xgboost: Xgboost,
   data: TableData,
@@ -167,7 +172,9 @@ function describe(
   };
 }
 
-/** Mean absolute SHAP contribution a column, over all heads, as a share of the sum; largest first. */
+/**
+ * Mean absolute SHAP contribution a column, over all heads, as a share of the sum; largest first.
+ */
 function importanceOf(xgboost: Xgboost, data: TableData, fitted: FittedTable) {
   const stride = Math.max(1, Math.ceil(data.rows.length / SHAP_ROWS));
   const rows = data.rows.filter((_, index) => index % stride === 0);

@@ -1,6 +1,7 @@
 /**
- * Models from flat tables: what the commands `train table`, `score table` and `evaluate table` call. A
- * table is one CSV with a label column; a model directory holds the ONNX graph, its manifest and a report.
+ * Models from flat tables: what the commands `train table`, `score table` and `evaluate table`
+ * call. A table is one CSV with a label column; a model directory holds the ONNX graph, its
+ * manifest and a report.
  */
 export type { TableOptions, TableProgress } from "./table-data.js";
 export {

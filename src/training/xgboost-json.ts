@@ -1,6 +1,6 @@
 /**
- * Reads XGBoost's JSON model into flat trees. Written against the model schema of XGBoost 1.6 to 3.x;
- * only `gbtree` boosters with numeric splits and one output are accepted.
+ * Reads XGBoost's JSON model into flat trees. Written against the model schema of XGBoost 1.6 to
+ * 3.x; only `gbtree` boosters with numeric splits and one output are accepted.
  */
 import { z } from "zod";
 import { CuecardError } from "../errors.js";
@@ -8,9 +8,10 @@ import { CuecardError } from "../errors.js";
 export type Objective = "binary:logistic" | "rank:ndcg" | "reg:squarederror";
 
 /**
- * One tree as parallel arrays; node 0 is the root. `left[i] === -1` marks a leaf, whose output (already
- * shrunk by the learning rate) is `value[i]`; for a split, `value[i]` is the threshold: a row goes left
- * when `row[feature[i]] < value[i]` in float32, and where `defaultLeft[i]` says when it is missing.
+ * One tree as parallel arrays; node 0 is the root. `left[i] === -1` marks a leaf, whose output
+ * (already shrunk by the learning rate) is `value[i]`; for a split, `value[i]` is the threshold: a
+ * row goes left when `row[feature[i]] < value[i]` in float32, and where `defaultLeft[i]` says when
+ * it is missing.
  */
 export interface Tree {
   readonly left: Int32Array;

@@ -1,7 +1,7 @@
 /**
- * XGBoost through its C interface (koffi). The only file that touches the library.
- * Every call blocks its thread, so training runs in a process of its own; `onRound` is called between
- * rounds. Works with XGBoost 1.6 and later; the functions used are the same up to 3.x.
+ * XGBoost through its C interface (koffi). The only file that touches the library. Every call
+ * blocks its thread, so training runs in a process of its own; `onRound` is called between rounds.
+ * Works with XGBoost 1.6 and later; the functions used are the same up to 3.x.
  */
 import { availableParallelism } from "node:os";
 import koffi, { type LibraryHandle } from "koffi";
@@ -240,8 +240,8 @@ function withNatives<T>(library: Library, use: (natives: Natives) => T): T {
 }
 
 /**
- * The base score is always set: XGBoost 2 and later would otherwise estimate it. 0.5 is margin 0 for
- * logistic; a ranking has no level; a regression starts at the mean label.
+ * The base score is always set: XGBoost 2 and later would otherwise estimate it. 0.5 is margin 0
+ * for logistic; a ranking has no level; a regression starts at the mean label.
  */
 function baseScoreOf(options: TrainOptions): number {
   if (options.objective === "binary:logistic") return 0.5;

@@ -71,7 +71,8 @@ describe("the Qini coefficient", () => {
     const outcome = treated.map((arm, row) => (row < 200 && arm === 1 ? 1 : 0));
     const right = treated.map((_, row) => (row < 200 ? 1 : 0));
     const wrong = right.map((value) => -value);
-    // Gain rises to 100 at half and stays: the curve lies 50/2 above the line on average, per 200 treated.
+    // Gain rises to 100 at half and stays: the curve lies 50/2 above the line on average, per 200
+    // treated.
     expect(qini(right, outcome, treated)).toBeCloseTo(25 / 200, 6);
     expect(qini(wrong, outcome, treated)).toBeCloseTo(-25 / 200, 6);
     expect(qini(new Array(400).fill(0), outcome, treated)).toBeCloseTo(0, 12);

@@ -10,8 +10,8 @@ const ROWS = 10_000;
 const COLUMNS = 12;
 
 /**
- * 20 % missing; half of the columns hold few distinct values, so that many of them equal a threshold
- * exactly, which is where `<` and `≤` differ.
+ * 20 % missing; half of the columns hold few distinct values, so that many of them equal a
+ * threshold exactly, which is where `<` and `≤` differ.
  */
 function someRows(seed: number): Float32Array {
   const random = seededRandom(seed);

@@ -113,6 +113,8 @@ describe("training a model from a flat table", () => {
     await expect(train({ drop: ["hat"] })).rejects.toThrow(fault("file_invalid", /no column hat/));
     const few = aCsv(customers(30));
     await expect(train({ file: few })).rejects.toThrow(fault("not_enough_data", /positives/));
+    const bare = aCsv(customers(200).map(({ country, bought }) => ({ country, bought })));
+    await expect(train({ file: bare })).rejects.toThrow(fault("not_enough_data", /no column/));
     const library = { xgboostLibrary: "/nowhere/libxgboost.so" };
     await expect(train(library)).rejects.toThrow(fault("xgboost_missing", /nowhere/));
   });
