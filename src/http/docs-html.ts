@@ -84,11 +84,12 @@ const shortFields = (schema: JsonSchema): string =>
 function limitsOf(schema: JsonSchema): string {
   const said: string[] = [];
   const { minimum, maximum, exclusiveMinimum, maxLength, maxItems } = schema;
-  if (minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER) said.push(`≥ ${minimum}`);
+  const low = minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER ? minimum : undefined;
+  const high = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? maximum : undefined;
+  if (low !== undefined && high !== undefined) said.push(`${low} to ${high.toLocaleString("en")}`);
+  else if (low !== undefined) said.push(`≥ ${low}`);
+  else if (high !== undefined) said.push(`≤ ${high.toLocaleString("en")}`);
   if (exclusiveMinimum !== undefined) said.push(`> ${exclusiveMinimum}`);
-  if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) {
-    said.push(`≤ ${maximum.toLocaleString("en")}`);
-  }
   if (maxLength !== undefined) said.push(`at most ${maxLength} characters`);
   if (maxItems !== undefined) said.push(`at most ${maxItems.toLocaleString("en")}`);
   if (schema.default !== undefined) said.push(`default ${JSON.stringify(schema.default)}`);
@@ -128,9 +129,12 @@ function objectWithin(schema: JsonSchema): JsonSchema | undefined {
   return choices.length === 1 ? objectWithin(choices[0]) : undefined;
 }
 
-function fieldRow({ path, depth, required, schema }: Field): string {
+/** A request must hold some fields; an answer always does. */
+export type RequiredMark = "required" | "always";
+
+function fieldRow({ path, depth, required, schema }: Field, word: RequiredMark): string {
   const indent = depth === 0 ? "" : ` style="padding-left:${depth * 1.1}rem"`;
-  const mark = required ? '<span class="required">required</span>' : "";
+  const mark = required ? `<span class="mark ${word}">${word}</span>` : "";
   const notes = [
     schema.description === undefined ? "" : prose(schema.description),
     limitsOf(schema),
@@ -143,7 +147,7 @@ function fieldRow({ path, depth, required, schema }: Field): string {
 }
 
 /** A table of a schema's fields; for what is no object, its type in words. */
-export function schemaHtml(schema: JsonSchema): string {
+export function schemaHtml(schema: JsonSchema, word: RequiredMark): string {
   const inner = objectWithin(schema) ?? schema;
   const fields = fieldsOf(inner);
   if (fields.length === 0) {
@@ -151,5 +155,5 @@ export function schemaHtml(schema: JsonSchema): string {
     const note = schema.description === undefined ? "" : ` · ${prose(schema.description)}`;
     return `<p class="type">${typeHtml(schema)}${limits === "" ? "" : `, ${limits}`}${note}</p>`;
   }
-  return `<table class="fields">${fields.map(fieldRow).join("")}</table>`;
+  return `<table class="fields">${fields.map((field) => fieldRow(field, word)).join("")}</table>`;
 }

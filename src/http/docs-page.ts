@@ -1,5 +1,5 @@
 /** /docs: the OpenAPI document as one readable page, without scripts and without anything fetched. */
-import { escapeHtml, jsonHtml, prose, schemaHtml } from "./docs-html.js";
+import { escapeHtml, jsonHtml, prose, type RequiredMark, schemaHtml } from "./docs-html.js";
 import { DOCS_STYLE } from "./docs-style.js";
 import type { JsonSchema, Media, OpenApiDocument, Operation } from "./openapi.js";
 
@@ -51,16 +51,21 @@ function parametersHtml(operation: Operation): string {
     ),
     required: parameters.filter(({ required }) => required).map(({ name }) => name),
   };
-  return `<h4>In the address</h4>${schemaHtml(asObject)}`;
+  return `<h4>In the address</h4>${schemaHtml(asObject, "required")}`;
 }
 
 /** The fields behind a reference: the first for a reader, folded where they are many. */
-function bodyHtml(title: string, media: Media | undefined, document: OpenApiDocument): string {
+function bodyHtml(
+  title: string,
+  media: Media | undefined,
+  document: OpenApiDocument,
+  word: RequiredMark,
+): string {
   if (media === undefined) return "";
   const name = media.schema.$ref?.split("/").at(-1);
   const schema = name === undefined ? media.schema : document.components.schemas[name];
   const heading = name === undefined ? title : `${title} · <a href="#schema-${name}">${name}</a>`;
-  return `<h4>${heading}</h4>${schemaHtml(schema)}`;
+  return `<h4>${heading}</h4>${schemaHtml(schema, word)}`;
 }
 
 function errorLinks(operation: Operation, document: OpenApiDocument): string {
@@ -106,9 +111,9 @@ function operationHtml(entry: Entry, document: OpenApiDocument): string {
 <div class="address">${badge(method)}<span class="path">${escapeHtml(path)}</span><span class="chip">${chip}</span></div>
 ${operation.description === undefined ? "" : `<p>${prose(operation.description)}</p>`}
 ${parametersHtml(operation)}
-${bodyHtml("Body", mediaOf(operation.requestBody?.content)?.[1], document)}
-<details><summary>Answer ${status} and errors</summary>
-${bodyHtml(`Answer ${status}`, answer, document)}${errorLinks(operation, document)}</details>
+${bodyHtml("Body", mediaOf(operation.requestBody?.content)?.[1], document, "required")}
+<details${operation.tags.includes("Serving") ? " open" : ""}><summary>Answer ${status} and errors</summary>
+${bodyHtml(`Answer ${status}`, answer, document, "always")}${errorLinks(operation, document)}</details>
 </div>${sampleHtml(entry)}</section>`;
 }
 
@@ -144,10 +149,25 @@ to come back. Quote the <code>requestId</code> when you ask about one.</p></div>
 <div class="sample"><span class="label">A problem</span><pre>${jsonHtml(PROBLEM_EXAMPLE)}</pre></div></div>`;
 }
 
+/** Names of schemas that requests are made of, directly or within. */
+function sentNames(document: OpenApiDocument): Set<string> {
+  const names = new Set<string>();
+  const follow = (value: unknown): void => {
+    for (const [, name] of JSON.stringify(value).matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+      if (names.has(name)) continue;
+      names.add(name);
+      follow(document.components.schemas[name]);
+    }
+  };
+  for (const { operation } of entriesOf(document)) follow(operation.requestBody ?? null);
+  return names;
+}
+
 function schemasHtml(document: OpenApiDocument): string {
+  const sent = sentNames(document);
   const parts = Object.entries(document.components.schemas).map(
     ([name, schema]) =>
-      `<section class="schema" id="schema-${name}"><h3>${name}</h3>${schemaHtml(schema)}</section>`,
+      `<section class="schema" id="schema-${name}"><h3>${name}</h3>${schemaHtml(schema, sent.has(name) ? "required" : "always")}</section>`,
   );
   return `<h2 id="schemas">Schemas</h2>${parts.join("")}`;
 }

@@ -24,7 +24,7 @@ nav .method{font-size:9.5px;width:3.1rem;flex:none;text-align:right;background:n
 main{padding:2.6rem 3rem 6rem;max-width:82rem}
 h1{font-size:2.1rem;line-height:1.2;letter-spacing:-.02em;margin:0 0 .6rem}
 main>h2{font-size:1.4rem;letter-spacing:-.01em;margin:3.4rem 0 1rem;padding-bottom:.4rem;border-bottom:1px solid var(--line)}
-h4{font-size:12px;text-transform:uppercase;letter-spacing:.06em;color:var(--soft);margin:1.3rem 0 .4rem}
+h4 a{text-transform:none;letter-spacing:0}h4{font-size:12px;text-transform:uppercase;letter-spacing:.06em;color:var(--soft);margin:1.3rem 0 .4rem}
 p{margin:.5rem 0;max-width:46rem}.lead{font-size:1.08rem;color:var(--soft)}
 .operation{display:grid;grid-template-columns:minmax(0,1.15fr) minmax(0,1fr);gap:1.2rem 2.2rem;
 padding:1.8rem 0;border-bottom:1px solid var(--line)}
@@ -41,9 +41,9 @@ td,th{text-align:left;vertical-align:top;padding:.4rem .8rem .4rem 0;border-top:
 th{font-size:12px;color:var(--soft);font-weight:600;border-top:0}
 .type{font-size:12.5px;color:var(--soft);overflow-wrap:anywhere}
 .fields td:nth-child(1){width:34%}.fields td:nth-child(2){width:33%}
-.required{font-size:10.5px;color:var(--delete);margin-left:.45rem}
+.mark{font-size:10.5px;color:var(--soft);margin-left:.45rem}.required{color:var(--delete)}
 pre{background:var(--code);color:var(--code-ink);border-radius:10px;padding:1rem 1.1rem;margin:0 0 .9rem;
-font-size:12.5px;line-height:1.55;overflow-x:auto}
+font-size:12.5px;line-height:1.55;white-space:pre-wrap;overflow-wrap:anywhere}
 .sample{position:sticky;top:1.5rem;align-self:start;min-width:0}
 .sample .label{font-size:11.5px;color:var(--soft);margin:0 0 .3rem;display:block}
 .k{color:var(--k)}.s{color:var(--s)}.n{color:var(--n)}.w{color:var(--w)}

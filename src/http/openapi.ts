@@ -89,6 +89,8 @@ const OUTPUT_NAMES: Record<string, z.ZodType> = {
   ScoresResponse: scoresResponseSchema,
   IngestResult: records.ingestResultSchema,
   Member: records.memberRecordSchema,
+  Consent: records.consentRecordSchema,
+  MergedProfile: records.mergedProfileSchema,
   MemberExport: records.memberExportSchema,
   Erasure: records.erasureSchema,
   TimelineEntry: records.timelineEntrySchema,

@@ -30,7 +30,7 @@ export const epochMsSchema = z.number().describe("Epoch milliseconds.");
 export const pageOf = <T extends z.ZodType>(item: T) =>
   z.object({ items: z.array(item), nextCursor: z.string().nullable() });
 
-const keptConsentSchema = z.object({
+export const consentRecordSchema = z.object({
   ...consentSchema.shape,
   at: epochMsSchema.optional(),
 });
@@ -38,15 +38,17 @@ const keptConsentSchema = z.object({
 const profileFields = {
   ...memberInputSchema.shape,
   id: z.string(),
-  consents: z.array(keptConsentSchema).optional(),
+  consents: z.array(consentRecordSchema).optional(),
   createdAt: epochMsSchema,
   updatedAt: epochMsSchema,
 };
 
+export const mergedProfileSchema = z.object(profileFields);
+
 export const profileSchema = z.object({
   ...profileFields,
   merged: z
-    .array(z.object(profileFields))
+    .array(mergedProfileSchema)
     .optional()
     .describe("Profiles merged into this one, each as it was."),
 });
