@@ -107,6 +107,8 @@ const fileSchema = z.strictObject({
   ]),
   stages: stagesSchema.prefault({}),
   jobs: jobsSchema.prefault({}),
+  /** Silence of a worker, in seconds, after which its jobs are given to another. */
+  jobTakeoverSeconds: z.number().min(2).max(600).default(15),
   /** Days an event id is remembered, so that a repeat is recognised. */
   dedupeDays: z.number().int().min(1).max(30).default(7),
   /** Earliest event time accepted, years before now. */
@@ -225,3 +227,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     redisMaxmemoryMb: environment.REDIS_MAXMEMORY_MB,
   });
 }
+
+/** This process's environment with some values set: what a child process is started with. */
+export const environmentWith = (values: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
+  ...process.env,
+  ...values,
+});

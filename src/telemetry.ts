@@ -1,5 +1,5 @@
 /** The logger, and every metric declared once. Nothing personal goes into either. */
-import { pino, type Logger } from "pino";
+import { type Logger, pino } from "pino";
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
 export type { Logger };
@@ -12,7 +12,12 @@ export function createLogger(level: string): Logger {
     base: { pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     ...(pretty
-      ? { transport: { target: "pino-pretty", options: { ignore: "pid", translateTime: "SYS:HH:MM:ss" } } }
+      ? {
+          transport: {
+            target: "pino-pretty",
+            options: { ignore: "pid", translateTime: "SYS:HH:MM:ss" },
+          },
+        }
       : {}),
   });
 }
@@ -58,7 +63,7 @@ export const metrics = {
     aggregator: "min",
     registers: [registry],
   }),
-  logBytes: new Gauge({
+  storeFullness: new Gauge({
     name: "cuecard_store_used_memory_ratio",
     help: "Used memory of the store as a share of its limit (0 when it has none)",
     aggregator: "max",
@@ -87,6 +92,20 @@ export const metrics = {
     help: "Duration of background jobs, by name",
     labelNames: ["job"],
     buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 1800],
+    registers: [registry],
+  }),
+  jobsQueued: new Gauge({
+    name: "cuecard_jobs_queued",
+    help: "Background jobs in the queue, by queue (light, heavy) and state",
+    labelNames: ["queue", "state"],
+    aggregator: "max",
+    registers: [registry],
+  }),
+  membersByStage: new Gauge({
+    name: "cuecard_members",
+    help: "Members by lifecycle stage, as of the last stage sweep",
+    labelNames: ["stage"],
+    aggregator: "max",
     registers: [registry],
   }),
 };

@@ -7,7 +7,8 @@ import { type Stage, stageOf } from "../features/stage.js";
 import { decodeState, type FeatureState } from "../features/state.js";
 import type { MemberRecord } from "../members/member-store.js";
 import type { Profile } from "../members/profile.js";
-import { utcOffsetHours, zoneOf } from "../members/timezone.js";
+import { zoneOf } from "../members/timezone.js";
+import { hydrateContext } from "../scoring/hydrate-context.js";
 import type { ModelSlot } from "../scoring/model-slot.js";
 import type { Scores } from "./answer.js";
 
@@ -65,9 +66,9 @@ export function hydrateRows(
   { schema, config, alive }: ScoringDependencies,
 ): Float32Array {
   const rows = new Float32Array(members.length * schema.length);
-  members.forEach(({ state, profile, zone }, i) => {
-    const offset = utcOffsetHours(zone ?? config.timezone, now);
-    const context = { now, profile, alive: alive(), utcOffsetHours: offset };
+  const model = alive();
+  members.forEach(({ state, profile }, i) => {
+    const context = hydrateContext(profile, now, model, config.timezone);
     schema.hydrate(state, context, rows, i * schema.length);
   });
   return rows;

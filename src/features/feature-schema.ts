@@ -11,22 +11,24 @@ import { FAMILIES, type FeatureState } from "./state.js";
 export interface FeatureSchema {
   readonly names: readonly string[];
   readonly length: number;
-  /** First 16 hex digits of SHA-256 over the names. */
   readonly hash: string;
   /** Writes `length` values into `out` from `offset`; NaN means missing. */
   hydrate(state: FeatureState, context: HydrateContext, out: Float32Array, offset?: number): void;
 }
+
+/** First 16 hex digits of SHA-256 over the names: any list of features is told from any other. */
+export const schemaHashOf = (names: readonly string[]): string =>
+  createHash("sha256").update(names.join("\n")).digest("hex").slice(0, 16);
 
 export function createFeatureSchema(attributes: readonly AttributeConfig[]): FeatureSchema {
   const names = [
     ...FAMILIES.flatMap((family) => family.features),
     ...attributeFeatureNames(attributes),
   ];
-  const hash = createHash("sha256").update(names.join("\n")).digest("hex").slice(0, 16);
   return {
     names,
     length: names.length,
-    hash,
+    hash: schemaHashOf(names),
     hydrate(state, context, out, offset = 0) {
       let at = offset;
       for (const family of FAMILIES) {

@@ -1,0 +1,161 @@
+/** What every role shares: the store, members, catalog, log and models, wired once. */
+import type { CandidateArtifacts } from "./candidates/artifacts.js";
+import { decodeArtifacts } from "./candidates/artifacts-codec.js";
+import { CANDIDATE_FEATURES } from "./candidates/features.js";
+import { Catalog } from "./catalog/catalog.js";
+import type { Config } from "./config.js";
+import { HEADS } from "./decision/member-scores.js";
+import { CuecardError } from "./errors.js";
+import { EventLog } from "./events/event-log.js";
+import { Ingest } from "./events/ingest.js";
+import { encodeRecord } from "./events/log-record.js";
+import { MemberWriter } from "./events/member-writer.js";
+import type { AliveModel } from "./features/alive.js";
+import {
+  createFeatureSchema,
+  type FeatureSchema,
+  schemaHashOf,
+} from "./features/feature-schema.js";
+import { decodeState, encodeState, fold, merge } from "./features/state.js";
+import { IdentityStore } from "./members/identity.js";
+import { MemberStore } from "./members/member-store.js";
+import { Members } from "./members/members.js";
+import {
+  closeRedis,
+  connectRedis,
+  type RedisClient,
+  type RedisRole,
+  whenReady,
+} from "./redis/clients.js";
+import { StoreWatch } from "./redis/store-watch.js";
+import { ArtifactRegistry, ArtifactSlot } from "./scoring/artifact-registry.js";
+import { ModelRegistry } from "./scoring/model-registry.js";
+import { ModelSlot } from "./scoring/model-slot.js";
+import type { Logger } from "./telemetry.js";
+
+export interface Core {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly client: RedisClient;
+  readonly watch: StoreWatch;
+  readonly catalog: Catalog;
+  readonly store: MemberStore;
+  readonly members: Members;
+  readonly writer: MemberWriter;
+  readonly ingest: Ingest;
+  readonly log: EventLog;
+  readonly schema: FeatureSchema;
+  readonly models: ModelRegistry;
+  readonly artifacts: ArtifactRegistry;
+  close(): Promise<void>;
+}
+
+const CONNECT_MS = 10_000;
+
+/** `target`: what `connectRedis` takes. A store out of reach is no error for a serve process. */
+export async function openCore(
+  config: Config,
+  target: string,
+  role: RedisRole,
+  logger: Logger,
+): Promise<Core> {
+  const client = connectRedis(target, role, { logger, name: `cuecard-${role}` });
+  await whenReady(client, CONNECT_MS).catch((error: unknown) => {
+    if (role === "work") throw error;
+    logger.error("the store is out of reach at start: answers are degraded until it is back");
+  });
+  const catalog = await new Catalog(client, { logger }).start();
+  const watch = await new StoreWatch(client).start();
+  const store = new MemberStore(client, config.dedupeDays, encodeRecord);
+  const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =>
+    a === null && b === null ? null : encodeState(merge(decodeState(a), decodeState(b)));
+  const members = new Members(store, new IdentityStore(client), mergeStates, config.defaultRegion);
+  const codec = { decode: decodeState, fold, encode: encodeState };
+  const writer = new MemberWriter(store, codec, (from) => members.finishMerge(from));
+  return {
+    config,
+    logger,
+    client,
+    watch,
+    catalog,
+    store,
+    members,
+    writer,
+    ingest: new Ingest(writer, members, productFacts(catalog), config),
+    log: new EventLog(client, config.dataDir),
+    schema: createFeatureSchema(config.attributes),
+    models: new ModelRegistry(client),
+    artifacts: new ArtifactRegistry(client),
+    async close() {
+      catalog.close();
+      watch.close();
+      closeRedis(client);
+    },
+  };
+}
+
+/** What ingest asks of the catalog snapshot; unknown products are registered and seen at once. */
+function productFacts(catalog: Catalog): ConstructorParameters<typeof Ingest>[2] {
+  const find = (id: string) => {
+    const snapshot = catalog.current();
+    const index = snapshot.indexOf.get(id);
+    return index === undefined ? undefined : snapshot.products[index];
+  };
+  return {
+    categoryOf: (id) => find(id)?.category,
+    priceOf: (id) => find(id)?.price,
+    isKnown: (id) => find(id) !== undefined,
+    async registerSeen(products) {
+      await catalog.store.registerSeen(products);
+      await catalog.refresh();
+    },
+  };
+}
+
+export interface Followed {
+  readonly heads: ModelSlot;
+  readonly ranker: ModelSlot;
+  readonly candidates: ArtifactSlot<CandidateArtifacts>;
+  readonly alive: ArtifactSlot<AliveModel>;
+  close(): Promise<void>;
+}
+
+/** The models and artifacts a serve process follows. */
+export async function followModels(core: Core, allowDemo: boolean): Promise<Followed> {
+  const { logger, schema, models, artifacts } = core;
+  const heads = new ModelSlot("heads", models, {
+    logger,
+    schema,
+    outputs: HEADS,
+    probabilities: true,
+    allowDemo,
+  });
+  const ranker = new ModelSlot("ranker", models, {
+    logger,
+    schema: { names: CANDIDATE_FEATURES, hash: schemaHashOf(CANDIDATE_FEATURES) },
+    outputs: ["ranker"],
+    probabilities: false,
+    allowDemo,
+  });
+  const candidates = new ArtifactSlot("candidates", artifacts, decodeArtifacts, { logger });
+  const alive = new ArtifactSlot("alive", artifacts, decodeAlive, { logger });
+  const slots = [heads, ranker, candidates, alive];
+  await Promise.all(slots.map((slot) => slot.start()));
+  return {
+    heads,
+    ranker,
+    candidates,
+    alive,
+    async close() {
+      await Promise.all(slots.map((slot) => slot.close()));
+    },
+  };
+}
+
+function decodeAlive(bytes: Buffer): AliveModel {
+  const { r, alpha, a, b } = JSON.parse(bytes.toString()) as AliveModel;
+  if (![r, alpha, a, b].every((value) => Number.isFinite(value) && value > 0)) {
+    throw new CuecardError("model_invalid", "P(alive) parameters must be positive");
+  }
+  return { r, alpha, a, b };
+}

@@ -1,0 +1,117 @@
+#!/usr/bin/env node
+/** The command line. Each command is a few lines here and one function elsewhere. */
+import cluster from "node:cluster";
+import { Command, Option } from "commander";
+import { type Config, loadConfig } from "./config.js";
+import { runDoctor } from "./doctor.js";
+import { ERRORS, isCuecardError } from "./errors.js";
+import { fillDemo } from "./fill-demo.js";
+import { runCluster } from "./http/cluster.js";
+import { startServer } from "./server.js";
+import { openTarget, start } from "./start.js";
+import { createLogger, type Logger } from "./telemetry.js";
+
+/** Resolves at SIGINT or SIGTERM; a second one ends the process at once. */
+function untilStopped(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      process.once("SIGINT", () => process.exit(130));
+      resolve();
+    };
+    process.once("SIGINT", stop);
+    process.once("SIGTERM", stop);
+  });
+}
+
+function setUp(): { config: Config; logger: Logger } {
+  const config = loadConfig();
+  return { config, logger: createLogger(config.logLevel) };
+}
+
+function printWelcome(config: Config, adminKey: string | undefined, demo: boolean): void {
+  const address = `http://localhost:${config.port}`;
+  const lines = [
+    "",
+    `Cuecard is ready: ${address}  (documentation: ${address}/docs)`,
+    ...(adminKey === undefined ? [] : [`Admin key, shown this once: ${adminKey}`]),
+    ...(demo ? ["The demo world is loaded; README.md has a request to copy."] : []),
+    "",
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+const program = new Command("cuecard")
+  .description("Real-time recommendation and scoring for membership marketing")
+  .showHelpAfterError("(cuecard help shows how)");
+
+program
+  .command("start")
+  .description("private Redis if none is given, HTTP and workers")
+  .option("--demo", "fill an empty store with the demo world, train on it and serve it", false)
+  .action(async ({ demo }: { demo: boolean }) => {
+    const { config, logger } = setUp();
+    if (cluster.isWorker) return void (await serveWorker(config, logger));
+    const started = await start(config, { demo, fillDemo }, logger);
+    printWelcome(config, started.adminKey, started.stamp.world === "demo");
+    await untilStopped();
+    await started.stop();
+  });
+
+async function serveWorker(config: Config, logger: Logger): Promise<void> {
+  const target = config.redisUrl!;
+  await runCluster({
+    processes: config.serveProcesses,
+    startWorker: () => startServer(config, target, logger),
+    logger,
+  });
+}
+
+program
+  .command("serve")
+  .description("HTTP only, on the Redis of REDIS_URL")
+  .action(async () => {
+    const { config, logger } = setUp();
+    if (cluster.isWorker) return void (await serveWorker(config, logger));
+    const store = await openTarget(config, logger);
+    const serving = await runCluster({
+      processes: config.serveProcesses,
+      startWorker: () => startServer(config, store.target, logger),
+      workerEnvironment: { REDIS_URL: store.target },
+      logger,
+    });
+    printWelcome(config, undefined, false);
+    await untilStopped();
+    await serving.close();
+    await store.stop();
+  });
+
+program
+  .command("doctor")
+  .description("what is missing on this machine")
+  .addOption(new Option("--quiet", "print only what is missing"))
+  .action(async ({ quiet }: { quiet?: boolean }) => {
+    const { ok, lines } = await runDoctor(loadConfig());
+    for (const line of lines) {
+      if (quiet === true && line.ok) continue;
+      const mark = line.ok ? "ok     " : line.required ? "MISSING" : "absent ";
+      process.stdout.write(`${mark} ${line.name}: ${line.detail}\n`);
+    }
+    process.exitCode = ok ? 0 : 1;
+  });
+
+/** One clear line for what a person can mend, the whole trace for what only we can. */
+function explainFailure(error: unknown): void {
+  if (!isCuecardError(error)) {
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+    return;
+  }
+  const { title, remedy } = ERRORS[error.code];
+  process.stderr.write(`cuecard: ${title} (${error.code}): ${error.detail}\n${remedy}\n`);
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  explainFailure(error);
+  process.exitCode = 1;
+}

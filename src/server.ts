@@ -1,0 +1,48 @@
+/** Composition root of a serve process: builds everything, listens, returns close(). */
+import type { Config } from "./config.js";
+import { followModels, openCore } from "./core.js";
+import { createFront } from "./http/front.js";
+import { JobQueue } from "./jobs/queue.js";
+import { schedulesOf } from "./jobs/schedule.js";
+import { ApiKeys } from "./redis/api-keys.js";
+import { readStamp } from "./redis/store-stamp.js";
+import { createServices } from "./services.js";
+import type { Logger } from "./telemetry.js";
+
+export interface Server {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/**
+ * `target`: what `connectRedis` takes. Starts also while the store is out of reach, degraded.
+ * Throws `port_in_use`.
+ */
+export async function startServer(config: Config, target: string, logger: Logger): Promise<Server> {
+  const core = await openCore(config, target, "serve", logger);
+  const stamp = await readStamp(core.client).catch(() => null);
+  const followed = await followModels(core, stamp?.world === "demo");
+  const keys = new ApiKeys({ client: core.client, adminApiKey: config.adminApiKey, logger });
+  await keys.start();
+  const queue = new JobQueue({
+    target: config.queueRedisUrl ?? target,
+    schedules: schedulesOf(config),
+    logger,
+  });
+  let ready = false;
+  const services = createServices({ core, followed, queue, keys, ready: () => ready });
+  const front = createFront({ services, keys, logger, metricsOpen: config.metricsOpen });
+  const port = await front.listen(config.port, config.host);
+  ready = true;
+  return {
+    port,
+    async close() {
+      ready = false;
+      await front.close();
+      keys.close();
+      await queue.close();
+      await followed.close();
+      await core.close();
+    },
+  };
+}

@@ -1,0 +1,237 @@
+/** The Services HTTP asks for, over the core: thin adapters, no decisions of their own. */
+import type { Core, Followed } from "./core.js";
+import { type DecideDependencies, decide } from "./decision/decide.js";
+import { LastScores } from "./decision/last-scores.js";
+import { MemberReader } from "./decision/member-reader.js";
+import { score } from "./decision/score.js";
+import { CuecardError } from "./errors.js";
+import { timelineOf } from "./events/timeline.js";
+import { stageOf } from "./features/stage.js";
+import { decodeState } from "./features/state.js";
+import { metricsText } from "./http/metrics.js";
+import type {
+  MemberRecord as AnsweredMember,
+  MemberService,
+  ModelSummary,
+  Services,
+} from "./http/services.js";
+import type { JobQueue } from "./jobs/queue.js";
+import { listMembers } from "./members/list-members.js";
+import type { MemberRecord } from "./members/member-store.js";
+import { unmerge } from "./members/unmerge.js";
+import type { ApiKeys } from "./redis/api-keys.js";
+
+const DAY_MS = 86_400_000;
+
+export interface ServiceParts {
+  readonly core: Core;
+  readonly followed: Followed;
+  readonly queue: JobQueue;
+  readonly keys: ApiKeys;
+  /** false while starting and stopping. */
+  ready(): boolean;
+}
+
+export function createServices(parts: ServiceParts): Services {
+  const { core, keys } = parts;
+  const dependencies = decideDependencies(parts);
+  const { lastScores } = dependencies;
+  return {
+    recommend: (request) => decide(request, dependencies),
+    score: (request) => score(request, dependencies),
+    async ingestEvents(events) {
+      requireRoom(core);
+      return core.ingest.ingest(events);
+    },
+    members: memberService(core, lastScores),
+    products: productService(core),
+    coupons: couponService(core),
+    models: modelService(parts),
+    jobs: jobService(parts.queue),
+    keys: {
+      create: (input) => keys.create(input),
+      list: () => keys.list(),
+      revoke: (id) => keys.revoke(id),
+    },
+    health: {
+      ready: async () => ({ ready: parts.ready(), store: core.watch.up ? "up" : "down" }),
+    },
+    metricsText,
+  };
+}
+
+function decideDependencies({ core, followed }: ServiceParts): DecideDependencies {
+  const { config, schema, store, members, catalog, logger } = core;
+  return {
+    config,
+    schema,
+    reader: new MemberReader(store, members),
+    lastScores: new LastScores(),
+    heads: followed.heads,
+    ranker: followed.ranker,
+    alive: () => followed.alive.current(),
+    artifacts: () => followed.candidates.current(),
+    snapshot: () => catalog.current(),
+    onModelError: (error) => logger.error({ err: error }, "a model failed while serving"),
+  };
+}
+
+/** Refuses before Redis would: reads and care go on while there is room to breathe. */
+function requireRoom({ watch, config }: Core): void {
+  if (watch.fullness < config.storeFullRatio) return;
+  const percent = Math.round(watch.fullness * 100);
+  throw new CuecardError("store_full", `the store is ${percent} % full`, { retryAfterSeconds: 5 });
+}
+
+function memberService(core: Core, lastScores: LastScores): MemberService {
+  const { members, config, log } = core;
+  const answered = (record: MemberRecord): AnsweredMember => ({
+    ...(record.profile ?? { id: record.id, createdAt: 0, updatedAt: 0 }),
+    id: record.id,
+    stage: stageOf(decodeState(record.state), Date.now(), config.stages),
+  });
+  const get = async (id: string): Promise<AnsweredMember> => answered(await members.get(id));
+  const after = async (id: string, change: Promise<unknown>): Promise<AnsweredMember> => {
+    await change;
+    return get(id);
+  };
+  return {
+    get,
+    put: (id, input) => after(id, members.put(id, input)),
+    patch: (id, input) => after(id, members.patch(id, input)),
+    async erase(id) {
+      const { id: erased, erasedAt } = await members.erase(id);
+      lastScores.forget(erased);
+      return { id: erased, erasedAt, completeBy: erasedAt + config.erasureDeadlineDays * DAY_MS };
+    },
+    async list(page) {
+      const wanted = (record: MemberRecord): boolean =>
+        page.stage === undefined || answered(record).stage === page.stage;
+      const found = await listMembers(core.client, core.store, page, wanted);
+      return { items: found.records.map(answered), nextCursor: found.nextCursor };
+    },
+    merge: (id, from) => after(id, members.merge(id, from)),
+    unmerge: (id, from) => after(id, unmerge(core, id, from)),
+    async timeline(id, page) {
+      const record = await members.get(id);
+      return timelineOf(log, record, page);
+    },
+    async export(id) {
+      const record = await members.get(id);
+      const events = [];
+      let cursor: string | undefined;
+      do {
+        const page = await timelineOf(log, record, { limit: 200, cursor });
+        events.push(...page.items);
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+      return { member: record.profile ?? { id: record.id, createdAt: 0, updatedAt: 0 }, events };
+    },
+  };
+}
+
+function productService({ catalog }: Core): Services["products"] {
+  const { store } = catalog;
+  return {
+    async put(id, input) {
+      const product = await store.putProduct(id, input);
+      await catalog.refresh();
+      return product;
+    },
+    async putMany(products) {
+      const refused = await store.putProducts(products);
+      await catalog.refresh();
+      const byIndex = new Map(refused.map(({ index, error }) => [index, error]));
+      return products.map((_, index) => {
+        const error = byIndex.get(index);
+        return error === undefined ? undefined : { code: error.code, detail: error.detail };
+      });
+    },
+    async get(id) {
+      const product = await store.getProduct(id);
+      if (product === null) throw new CuecardError("product_unknown", "no product has this id");
+      return product;
+    },
+    async delete(id) {
+      if (!(await store.deleteProduct(id))) {
+        throw new CuecardError("product_unknown", "no product has this id");
+      }
+      await catalog.refresh();
+    },
+    list: ({ limit, cursor }) => store.listProducts(limit, cursor),
+  };
+}
+
+function couponService({ catalog }: Core): Services["coupons"] {
+  const { store } = catalog;
+  return {
+    async put(id, input) {
+      const coupon = await store.putCoupon(id, input);
+      await catalog.refresh();
+      return coupon;
+    },
+    async get(id) {
+      const coupon = await store.getCoupon(id);
+      if (coupon === null) throw new CuecardError("coupon_unknown", "no coupon has this id");
+      return coupon;
+    },
+    async delete(id) {
+      if (!(await store.deleteCoupon(id))) {
+        throw new CuecardError("coupon_unknown", "no coupon has this id");
+      }
+      await catalog.refresh();
+    },
+    list: ({ limit, cursor }) => store.listCoupons(limit, cursor),
+  };
+}
+
+const MODEL_NAMES = ["heads", "ranker"] as const;
+
+function modelService({ core, followed, queue }: ServiceParts): Services["models"] {
+  const requireName = (name: string): (typeof MODEL_NAMES)[number] => {
+    const known = MODEL_NAMES.find((one) => one === name);
+    if (known === undefined) throw new CuecardError("model_unknown", "there are heads and ranker");
+    return known;
+  };
+  const summary = (name: (typeof MODEL_NAMES)[number]): ModelSummary => {
+    const manifest = followed[name].manifest();
+    return { name, version: manifest?.version ?? null, trainedAt: manifest?.createdAt ?? null };
+  };
+  return {
+    list: async () => MODEL_NAMES.map(summary),
+    async report(name) {
+      const manifest = followed[requireName(name)].manifest();
+      if (manifest === null) throw new CuecardError("model_unknown", "it was not trained yet");
+      return { ...manifest };
+    },
+    train: (name) => queue.enqueue("train", { model: requireName(name) }),
+    async rollback(name) {
+      await core.models.rollback(requireName(name));
+      await followed[requireName(name)].refresh();
+      return summary(requireName(name));
+    },
+  };
+}
+
+function jobService(queue: JobQueue): Services["jobs"] {
+  return {
+    async list(page) {
+      const { items, nextCursor } = await queue.list(page);
+      return {
+        items: items.map((job) => ({
+          id: job.id,
+          name: job.name,
+          state: job.state,
+          progress: job.progress.percent / 100,
+          createdAt: job.createdAt,
+          startedAt: job.startedAt,
+          endedAt: job.finishedAt,
+          failure: job.failedReason,
+        })),
+        nextCursor,
+      };
+    },
+    cancel: (id) => queue.cancel(id),
+    start: (name) => queue.enqueue(name),
+  };
+}
