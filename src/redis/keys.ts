@@ -141,5 +141,8 @@ export const apiKeysKey = "keys:{keys}";
 export const lockKey = (name: string): string => `lock:{${encodeTag(name)}}`;
 export const fenceKey = (name: string): string => `fence:{${encodeTag(name)}}`;
 
+/** What a run of a job returned: a worker killed right after does not do the work again. */
+export const jobDoneKey = (jobId: string): string => `job:{${encodeTag(jobId)}}:done`;
+
 /** Pub/sub channel on which a change is announced to every process. */
 export const announceChannel = (topic: string): string => `cuecard:${topic}`;
