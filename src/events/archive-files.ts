@@ -125,6 +125,7 @@ export interface ArchiveQuery {
   /** Ascending. */
   readonly partitions: readonly number[];
   readonly kinds?: readonly string[];
+  readonly members?: readonly string[];
   readonly after?: ReadonlyMap<number, string>;
 }
 
@@ -134,7 +135,8 @@ interface Position {
 }
 
 function sqlOf(dataDir: string, manifest: Manifest, query: ArchiveQuery, from?: Position): string {
-  const { partitions, kinds } = query;
+  const { partitions, kinds, members } = query;
+  if (partitions.length === 0) return "";
   const first = from?.partition ?? partitions[0]!;
   const last = partitions[partitions.length - 1]!;
   const files = manifest.files.filter(
@@ -146,6 +148,10 @@ function sqlOf(dataDir: string, manifest: Manifest, query: ArchiveQuery, from?: 
     conditions.push(`partition IN (${partitions.join(",")})`);
   }
   if (kinds !== undefined) conditions.push(`kind IN (${kinds.map(literal).join(",")})`);
+  if (members !== undefined) {
+    const list = members.length === 0 ? "NULL" : members.map(literal).join(",");
+    conditions.push(`(member IN (${list}) OR subject IN (${list}))`);
+  }
   return `SELECT partition, ms::DOUBLE, seq::DOUBLE, record
     FROM read_parquet(${filesLiteral(dataDir, files)})
     WHERE ${conditions.join(" AND ")} ORDER BY partition, ms, seq`;

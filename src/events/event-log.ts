@@ -25,6 +25,8 @@ const MAX_MANIFEST_LOADS = 8;
 
 interface Scope {
   readonly options: ReadOptions;
+  /** Absent: everybody's records. */
+  readonly members: ReadonlySet<string> | undefined;
   /** Members erased according to the archive: they have no hash when a store is built anew. */
   readonly erased: ReadonlySet<string>;
   /** Member → erased, as far as it was asked for this group of partitions. */
@@ -46,8 +48,9 @@ export class EventLog implements LogReader {
     const manifest = await loadManifest(this.dataDir);
     const size = groupSize(rowsOf(manifest));
     const erased = await this.archivedErasures(manifest);
+    const members = options.members === undefined ? undefined : new Set(options.members);
     for (let i = 0; i < partitions.length; i += size) {
-      const scope = { options, erased, known: new Map<string, boolean>() };
+      const scope = { options, members, erased, known: new Map<string, boolean>() };
       yield* this.readGroup(partitions.slice(i, i + size), scope);
     }
   }
@@ -67,8 +70,9 @@ export class EventLog implements LogReader {
     const { manifest, pages } = await this.openGroup(partitions, options);
     const archived = new Lookahead(
       readArchive(this.dataDir, manifest, {
-        partitions,
+        partitions: partitions.filter((partition) => isArchived(manifest, partition, options)),
         kinds: options.kinds,
+        members: options.members,
         after: options.after,
       }),
     );
@@ -115,7 +119,8 @@ export class EventLog implements LogReader {
       if (compareLogIds(page.trimmedTo, cursor) > 0) {
         const manifest = await this.manifestReaching(partition, page.trimmedTo);
         const after = new Map([[partition, cursor]]);
-        const query = { partitions: [partition], kinds: scope.options.kinds, after };
+        const { kinds, members } = scope.options;
+        const query = { partitions: [partition], kinds, members, after };
         for await (const entries of readArchive(this.dataDir, manifest, query)) {
           yield* await this.present(entries, scope);
         }
@@ -142,13 +147,16 @@ export class EventLog implements LogReader {
     return manifest;
   }
 
-  /** Decodes, and leaves out other kinds and erased members. */
+  /** Decodes, and leaves out what was not asked for and erased members. */
   private async present(entries: readonly ArchiveEntry[], scope: Scope): Promise<LoggedRecord[]> {
     const { kinds } = scope.options;
+    const { members } = scope;
     const records: LoggedRecord[] = [];
     for (const { partition, logId, text } of entries) {
       if (kinds !== undefined && !kinds.some((kind) => text.startsWith(`{"k":"${kind}"`))) continue;
-      records.push({ partition, logId, record: decodeRecord(text) });
+      const record = decodeRecord(text);
+      if (members !== undefined && !membersOf(record).some((id) => members.has(id))) continue;
+      records.push({ partition, logId, record });
     }
     await this.lookUpErased(records, scope);
     return records.filter(({ record }) =>
@@ -189,6 +197,10 @@ const groupSize = (archivedRows: number): number =>
 /** Where the stream goes on: behind the archive, or behind what the caller has read. */
 const startOf = (manifest: Manifest, partition: number, options: ReadOptions): string =>
   laterLogId(markOf(manifest, partition), options.after?.get(partition) ?? LOG_START);
+
+/** The archive holds entries of the partition that the caller has not read. */
+const isArchived = (manifest: Manifest, partition: number, { after }: ReadOptions): boolean =>
+  compareLogIds(markOf(manifest, partition), after?.get(partition) ?? LOG_START) > 0;
 
 function membersOf(record: LogRecord): string[] {
   switch (record.kind) {

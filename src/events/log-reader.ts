@@ -13,6 +13,8 @@ export interface ReadOptions {
   readonly partitions?: readonly number[];
   /** Partition → log id already read: only what was written later comes. */
   readonly after?: ReadonlyMap<number, string>;
+  /** Only records that name one of these, as holder, subject or merged. */
+  readonly members?: readonly string[];
   /** Absent: all but `erasure`, which comes only when it is asked for. */
   readonly kinds?: readonly LogRecord["kind"][];
 }
