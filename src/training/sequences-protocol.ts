@@ -1,7 +1,7 @@
 /** Which baskets are learnt from, which are asked for: the protocols of `evaluate sequences`. */
 import type { PurchaseRecord, SessionRecord } from "../candidates/artifacts.js";
 import { CuecardError } from "../errors.js";
-import { type Basket, parseTime, type SequenceData } from "./sequences-read.js";
+import type { Basket, SequenceData } from "./sequences-read.js";
 
 /** One question: given the past, what comes next? */
 export interface SequenceCase {
@@ -43,6 +43,7 @@ const CUT_SPACING_MAX_MS = 28 * DAY_MS;
 
 /** @throws CuecardError `usage` for an unknown protocol, `not_enough_data` when nothing can be asked */
 export function splitSequences(data: SequenceData, protocol: string): SequenceSplit {
+  if (data.users.length === 0) throw new CuecardError("not_enough_data", "the file holds no users");
   const split = splitBy(data, protocol);
   const trainable = split.training.some((round) => round.cases.length > 0);
   if (split.test.cases.length === 0 || !trainable) {
@@ -99,7 +100,7 @@ function lastBasket(
 }
 
 function atTime(data: SequenceData, text: string): SequenceSplit {
-  const cut = parseTime(text);
+  const cut = data.parseTime(text);
   if (!data.timed || Number.isNaN(cut)) {
     throw new CuecardError("usage", "time:DATE needs a date and a file with times");
   }
@@ -124,22 +125,40 @@ function atTime(data: SequenceData, text: string): SequenceSplit {
   return { training, test: round(cut, Number.POSITIVE_INFINITY), byPosition: false };
 }
 
-/** Every user (or basket, where baskets hold several items) is one session. */
+interface Walk {
+  readonly id: string;
+  /** Epoch milliseconds of its first and last item. */
+  readonly at: number;
+  readonly endAt: number;
+  readonly items: readonly number[];
+}
+
+/** A session is what one user did, or one basket where the file names baskets. */
+function walksOf(data: SequenceData): Walk[] {
+  const walks = data.users.flatMap(({ id, baskets }): Walk[] => {
+    const whole = (part: readonly Basket[]): Walk => ({
+      id,
+      at: part[0].at,
+      endAt: part[part.length - 1].at,
+      items: part.flatMap(({ items }) => items),
+    });
+    return data.basketsNamed ? baskets.map((basket) => whole([basket])) : [whole(baskets)];
+  });
+  if (data.timed) return walks.sort((a, b) => a.at - b.at || a.endAt - b.endAt);
+  const inFileOrder = (i: number) => PSEUDO_NOW + i * 60_000;
+  return walks.map((walk, i) => ({ ...walk, at: inFileOrder(i), endAt: inFileOrder(i) }));
+}
+
 function nextInSession(data: SequenceData): SequenceSplit {
-  const walks = data.users.map(({ id, baskets }, i) => ({
-    id,
-    at: data.timed ? baskets[0].at : PSEUDO_NOW + i * 60_000,
-    items: baskets.flatMap(({ items }) => items),
-  }));
-  walks.sort((a, b) => a.at - b.at);
+  const walks = walksOf(data);
   const testFrom = Math.floor(walks.length * (1 - SESSION_TEST_SHARE));
   const trainFrom = Math.floor(testFrom * (1 - SESSION_TEST_SHARE));
+  const name = (item: number) => data.items[item];
   const round = (from: number, to: number): SequenceRound => {
-    const asOf = walks[Math.min(from, walks.length - 1)].at;
-    const known = walks.slice(0, from);
-    const name = (item: number) => data.items[item];
+    const asOf = walks[from].at;
+    // A session still under way at that instant would tell what comes after it.
+    const known = walks.slice(0, from).filter(({ endAt }) => endAt < asOf);
     return {
-      // Sessions that begin at this very instant belong to those asked for, and are not learnt.
       asOf,
       purchases: known.map(({ at, items }) => ({
         member: "",
@@ -150,17 +169,12 @@ function nextInSession(data: SequenceData): SequenceSplit {
       cases: sessionCases(walks.slice(from, to)),
     };
   };
-  return {
-    training: [round(trainFrom, testFrom)],
-    test: round(testFrom, walks.length),
-    byPosition: false,
-  };
+  const training = trainFrom < testFrom ? [round(trainFrom, testFrom)] : [];
+  return { training, test: round(testFrom, walks.length), byPosition: false };
 }
 
 /** Each step of each session; evenly thinned where there are more than the limit. */
-function sessionCases(
-  walks: readonly { id: string; at: number; items: readonly number[] }[],
-): SequenceCase[] {
+function sessionCases(walks: readonly Walk[]): SequenceCase[] {
   const steps = walks.reduce((sum, { items }) => sum + Math.max(0, items.length - 1), 0);
   const every = Math.max(1, Math.ceil(steps / SESSION_CASES_MAX));
   const cases: SequenceCase[] = [];

@@ -4,6 +4,10 @@ import { gunzipSync } from "node:zlib";
 import { CuecardError } from "../errors.js";
 import { columnOf, readTable, type Table } from "./table-read.js";
 
+const DAY_MS = 86_400_000;
+/** Above, a number is epoch seconds (the year 1973 and later). */
+const MAX_DAY_NUMBER = 1e8;
+
 export interface Basket {
   /** Epoch milliseconds; NaN when the file has no times. */
   readonly at: number;
@@ -22,8 +26,10 @@ export interface SequenceData {
   /** Item number → name. */
   readonly items: readonly string[];
   readonly timed: boolean;
-  /** Last basket of each user stands in a file of its own (`--future`). */
-  readonly lastIsFuture: boolean;
+  /** A time as the file writes it → epoch milliseconds, NaN when it is none. */
+  readonly parseTime: (text: string) => number;
+  /** A column names the baskets; else rows of the same time are one. */
+  readonly basketsNamed: boolean;
   /** What was left out, in words, for the report. */
   readonly notes: readonly string[];
 }
@@ -57,15 +63,18 @@ export async function readSequences(
     for (const [user, items] of sequencesOf(history, source.file)) {
       for (const item of items) builder.add(user, Number.NaN, [item]);
     }
-    return builder.build({ timed: false, lastIsFuture: false, notes: [] });
+    return builder.build({ timed: false, parseTime, basketsNamed: false, notes: [] });
   }
   addBaskets(builder, history, source.file);
+  const notes: string[] = [];
   if (source.future !== undefined) {
     const known = new Set(builder.users.keys());
-    addBaskets(builder, await readText(source.future), source.future, known);
+    const asked = addBaskets(builder, await readText(source.future), source.future, known);
+    const without = known.size - asked;
+    if (without > 0)
+      notes.push(`${without} users are not in ${source.future}: their last basket is asked`);
   }
-  const lastIsFuture = source.future !== undefined;
-  return builder.build({ timed: false, lastIsFuture, notes: [] });
+  return builder.build({ timed: false, parseTime, basketsNamed: true, notes });
 }
 
 class UserBuilder {
@@ -85,7 +94,7 @@ class UserBuilder {
     baskets.push({ at, items: [...numbers] });
   }
 
-  build(rest: Pick<SequenceData, "timed" | "lastIsFuture" | "notes">): SequenceData {
+  build(rest: Pick<SequenceData, "timed" | "parseTime" | "basketsNamed" | "notes">): SequenceData {
     const users = Array.from(this.users, ([id, baskets]) => ({ id, baskets }));
     return { users, items: [...this.#items.keys()], ...rest };
   }
@@ -114,27 +123,30 @@ const isItem = (value: unknown): value is string | number =>
 const isItemList = (value: unknown): value is (string | number)[] =>
   Array.isArray(value) && value.every(isItem);
 
-/** `{"user": [[item, …], …]}`; baskets of −1 alone mark begin and end and are skipped. */
+/** `{"user": [[item, …], …]}`; baskets of −1 alone mark begin and end and are skipped. Returns users added. */
 function addBaskets(
   builder: UserBuilder,
   text: string,
   path: string,
   only?: ReadonlySet<string>,
-): void {
+): number {
   const parsed = parseJson(text, path);
   if (typeof parsed !== "object" || parsed === null || Array.isArray(parsed)) {
     throw new CuecardError("file_invalid", `${path} is not an object of users`);
   }
+  let added = 0;
   for (const [user, baskets] of Object.entries(parsed)) {
     if (!Array.isArray(baskets) || !baskets.every(isItemList)) {
       throw new CuecardError("file_invalid", `${path}: user ${user} has no list of baskets`);
     }
     if (only !== undefined && !only.has(user)) continue;
+    added++;
     for (const basket of baskets) {
       const items = basket.map(String).filter((item) => item !== "-1");
       builder.add(user, Number.NaN, items);
     }
   }
+  return added;
 }
 
 /** `{"user": [item, …]}`, `[[item, …], …]`, or one line of items a sequence, split by blanks or commas. */
@@ -167,7 +179,8 @@ async function readColumns(
   const items = columnOf(table, item);
   const times = columnOf(table, time);
   const baskets = source.basket === undefined ? times : columnOf(table, source.basket);
-  const at = times.levels.map(parseTime);
+  const timeOf = timeParserFor(times.levels);
+  const at = times.levels.map(timeOf);
   const isReturn = returnsOf(table, source.quantity);
   let incomplete = 0;
   let returned = 0;
@@ -193,7 +206,12 @@ async function readColumns(
   const notes: string[] = [];
   if (incomplete > 0) notes.push(`${incomplete} rows without user, item or time left out`);
   if (returned > 0) notes.push(`${returned} rows with a quantity that is not positive left out`);
-  return builder.build({ timed: true, lastIsFuture: false, notes });
+  return builder.build({
+    timed: true,
+    parseTime: timeOf,
+    basketsNamed: source.basket !== undefined,
+    notes,
+  });
 }
 
 function returnsOf(table: Table, name: string | undefined): ((row: number) => boolean) | undefined {
@@ -208,8 +226,14 @@ function returnsOf(table: Table, name: string | undefined): ((row: number) => bo
   return (row) => found.codes[row] >= 0 && !positive[found.codes[row]];
 }
 
+/** Small whole numbers count days (many published logs do); everything else is a time. */
+function timeParserFor(texts: readonly string[]): (text: string) => number {
+  const countsDays = texts.every((text) => /^\d+$/.test(text) && Number(text) < MAX_DAY_NUMBER);
+  return countsDays ? (text) => Number(text) * DAY_MS : parseTime;
+}
+
 /** ISO 8601, `yyyy-mm-dd hh:mm[:ss]` (taken as UTC), epoch seconds or milliseconds. */
-export function parseTime(text: string): number {
+function parseTime(text: string): number {
   if (/^\d+(\.\d+)?$/.test(text)) {
     const value = Number(text);
     return value < 1e11 ? value * 1000 : value;
