@@ -2,7 +2,7 @@
 import type { CouponInput, ProductInput } from "../catalog/records.js";
 import type { EventInput } from "../events/event.js";
 import type { MemberInput } from "../members/profile.js";
-import { createFeatured, type Featured } from "./featured.js";
+import { createFeatured, type Featured, type FeaturedMember } from "./featured.js";
 import { liveLife } from "./life.js";
 import { createDuplicate, createPerson, type MemberTruth, type Person } from "./people.js";
 import { Random } from "./random.js";
@@ -70,9 +70,15 @@ export function createDemoWorld({
 }
 
 function featuredOf(stories: ReturnType<typeof createFeatured>): Featured {
-  const entries = stories.map(({ who, note, record }) => [
-    who,
-    { id: record.id, phone: record.phone!, name: record.name!, note },
-  ]);
-  return Object.fromEntries(entries) as unknown as Featured;
+  const of = (who: keyof Featured): FeaturedMember => {
+    const { note, record } = stories.find((story) => story.who === who)!;
+    return { id: record.id, phone: record.phone!, name: record.name!, note };
+  };
+  return {
+    growth: of("growth"),
+    complaint: of("complaint"),
+    dormant: of("dormant"),
+    successor: of("successor"),
+    doNotContact: of("doNotContact"),
+  };
 }

@@ -1,7 +1,15 @@
 import { describe, expect, it } from "vitest";
 import { couponInputSchema, productInputSchema } from "../../src/catalog/records.js";
+import { loadConfig } from "../../src/config.js";
 import { createDemoWorld } from "../../src/demo/world.js";
-import { type EventInput, eventInputSchema } from "../../src/events/event.js";
+import {
+  type EventInput,
+  type EventType,
+  eventInputSchema,
+  type MemberEvent,
+} from "../../src/events/event.js";
+import { STAGES, stageOf } from "../../src/features/stage.js";
+import { EMPTY_STATE, type FeatureState, fold } from "../../src/features/state.js";
 import { parsePhone } from "../../src/members/phone.js";
 import { memberInputSchema } from "../../src/members/profile.js";
 
@@ -74,6 +82,16 @@ describe("the demo world", () => {
     expect(astray).toEqual([]);
     expect(world.products.length).toBeGreaterThan(250);
     expect(new Set(world.products.map((product) => product.category)).size).toBe(12);
+  });
+
+  it("holds in every season of the year", () => {
+    for (let month = 0; month < 12; month++) {
+      const now = Date.UTC(2027, month, 15);
+      const small = createDemoWorld({ members: 20, now });
+      for (const product of small.products) productInputSchema.parse(product);
+      const last = [...small.events()].pop()!;
+      expect(last.at).toBeLessThanOrEqual(now);
+    }
   });
 
   it("stays near thirty-five events a member, so that three thousand load quickly", () => {
@@ -184,6 +202,39 @@ describe("the featured members", () => {
   it("doNotContact: says so", () => {
     const record = world.members.find((member) => member.id === doNotContact.id);
     expect(record!.doNotContact).toBe(true);
+  });
+});
+
+/** Through the very fold and stage that serving uses. */
+function stagesAt(now: number): Map<string, string> {
+  const states = new Map<string, FeatureState>();
+  for (const { id, type, member, at, order, items = [] } of events) {
+    const lines = items.map(({ product, quantity, amount = 0 }) => ({ product, quantity, amount }));
+    const event: MemberEvent = { id: id!, type: type as EventType, at, lines };
+    if (order !== undefined) event.order = order;
+    states.set(member as string, fold(states.get(member as string) ?? EMPTY_STATE, event));
+  }
+  const config = loadConfig({}).stages;
+  return new Map(
+    world.members.map(({ id }) => [id, stageOf(states.get(id) ?? EMPTY_STATE, now, config)]),
+  );
+}
+
+describe("the stages of the demo world", () => {
+  const stages = stagesAt(NOW);
+
+  it("puts the featured members where their stories say", () => {
+    const { growth, complaint, dormant } = world.featured;
+    expect(stages.get(growth.id)).toBe("growth");
+    expect(stages.get(complaint.id)).toBe("mature");
+    expect(stages.get(dormant.id)).toBe("dormant");
+  });
+
+  it("has members enough in every stage", () => {
+    for (const stage of STAGES) {
+      const count = [...stages.values()].filter((one) => one === stage).length;
+      expect(count / stages.size, stage).toBeGreaterThan(0.03);
+    }
   });
 });
 
