@@ -4,7 +4,7 @@ import type { RedisClient } from "../redis/clients.js";
 import { artifactKey } from "../redis/keys.js";
 import { Follower, type FollowOptions } from "./follower.js";
 import { sha256Of, versionOf } from "./manifest.js";
-import { VersionedStore } from "./versioned-store.js";
+import { type Fence, VersionedStore } from "./versioned-store.js";
 
 export interface ArtifactMeta {
   readonly version: string;
@@ -34,7 +34,7 @@ export class ArtifactRegistry {
   async publish(
     name: string,
     bytes: Uint8Array,
-    options: { fence?: number } = {},
+    options: { fence?: Fence } = {},
   ): Promise<ArtifactMeta> {
     const createdAt = this.#now();
     const sha256 = sha256Of(bytes);

@@ -4,7 +4,7 @@
  *   bytes:NAME     hash version → bytes
  *   meta:NAME      hash version → JSON; a version exists once it stands here
  *   versions:NAME  sorted set of versions by order of publication
- *   aliases:NAME   hash: champion, challenger, fence (highest token seen), sequence
+ *   aliases:NAME   hash: champion, challenger, fence:LEASE (highest token seen), sequence
  *   history:NAME   list of former champions, latest first
  * Bytes are written first and alone; a crash in between leaves bytes nobody names, which the next
  * publish under that name removes.
@@ -31,18 +31,18 @@ local function crown(version)
     redis.call('HDEL', KEYS[4], 'challenger')
   end
 end
-local function fenced(token)
+local function fenced(lease, token)
   if token == '' then return false end
-  local seen = tonumber(redis.call('HGET', KEYS[4], 'fence') or '-1')
+  local seen = tonumber(redis.call('HGET', KEYS[4], 'fence:' .. lease) or '-1')
   if tonumber(token) < seen then return true end
-  redis.call('HSET', KEYS[4], 'fence', token)
+  redis.call('HSET', KEYS[4], 'fence:' .. lease, token)
   return false
 end
 `;
 
 /**
- * KEYS bytes, meta, versions, aliases, history, names. ARGV name, version, meta JSON, alias, fencing
- * token or '', versions kept. Commits a version whose bytes are there. Returns `ok`, `fenced` (a newer
+ * KEYS bytes, meta, versions, aliases, history, names. ARGV name, version, meta JSON, alias, lease,
+ * fencing token or '', versions kept. Commits a version whose bytes are there. Returns `ok`, `fenced` (a newer
  * token was seen) or `missing` (another publish swept the bytes away: write them again).
  */
 const commitScript = defineScript<Buffer>({
@@ -50,7 +50,7 @@ const commitScript = defineScript<Buffer>({
   numberOfKeys: 6,
   lua: `${MOVE_CHAMPION}
 local version = ARGV[2]
-if fenced(ARGV[5]) then
+if fenced(ARGV[5], ARGV[6]) then
   if redis.call('HEXISTS', KEYS[2], version) == 0 then redis.call('HDEL', KEYS[1], version) end
   return 'fenced'
 end
@@ -64,7 +64,7 @@ elseif redis.call('HGET', KEYS[4], 'champion') ~= version then
 end
 local champion = redis.call('HGET', KEYS[4], 'champion')
 local challenger = redis.call('HGET', KEYS[4], 'challenger')
-local surplus = redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[6])
+local surplus = redis.call('ZCARD', KEYS[3]) - tonumber(ARGV[7])
 for _, old in ipairs(redis.call('ZRANGE', KEYS[3], 0, -1)) do
   if surplus <= 0 then break end
   if old ~= champion and old ~= challenger and old ~= version then
@@ -110,8 +110,14 @@ export interface StoredVersion {
 
 export interface PublishOptions {
   readonly alias: Alias;
-  /** Fencing token of the job's lock; a token lower than the highest seen for the name is refused. */
-  readonly fence?: number;
+  readonly fence?: Fence;
+}
+
+/** Tokens of one lease grow for ever: one lower than the highest seen under a name is refused. */
+export interface Fence {
+  /** Name of the lease. */
+  readonly lease: string;
+  readonly token: number;
 }
 
 /** Every method throws `store_unavailable` or `store_full` when the store cannot do it. */
@@ -132,7 +138,8 @@ export class VersionedStore {
     meta: string,
     { alias, fence }: PublishOptions,
   ): Promise<void> {
-    const args = [name, version, meta, alias, fence === undefined ? "" : String(fence)];
+    const token = fence === undefined ? "" : String(fence.token);
+    const args = [name, version, meta, alias, fence?.lease ?? "", token];
     for (let attempt = 0; attempt < 3; attempt++) {
       await this.#try(() =>
         this.#client.hset(this.#keyOf(`bytes:${name}`), version, asBuffer(bytes)),

@@ -63,10 +63,9 @@ export interface DatasetDeps {
   readonly stages: StagesConfig;
   /** The shop's own zone, for members without one. */
   readonly timezone: string;
-  readonly onMember?: (done: number) => void;
-  readonly signal?: AbortSignal;
 }
 
+const ROWS_MAX = 300_000;
 /** Orders a log needs before anything is learnt from it. */
 export const ORDERS_MIN = 300;
 /** A snapshot closer to the beginning has next to no past to see. */
@@ -148,25 +147,38 @@ function fitAliveAlong(survey: Survey, snapshots: readonly number[]): (AliveMode
   });
 }
 
-/** Second pass: rows and labels of a sample of members. */
+/** Second pass, alone. @throws CuecardError `not_enough_data` */
 export async function buildDataset(
   replay: AsyncIterable<ReplayedMember>,
   survey: Survey,
   deps: DatasetDeps,
   options: DatasetOptions = {},
 ): Promise<Dataset> {
-  const plan = planSnapshots(survey, options);
-  const bound = Math.max(1, survey.memberCount * plan.snapshots.length);
-  const share = Math.min(1, (options.rowsMax ?? 300_000) / bound);
-  const seed = options.seed ?? 0;
-  const rows = new Rows(plan, deps, Math.ceil(bound * share * 1.1) + plan.snapshots.length);
-  let done = 0;
-  for await (const member of replay) {
-    deps.signal?.throwIfAborted();
-    if (hash32(member.id, seed) / 2 ** 32 < share) rows.addMember(member);
-    deps.onMember?.(++done);
+  const builder = new DatasetBuilder(survey, planSnapshots(survey, options), deps, options);
+  for await (const member of replay) builder.add(member);
+  return builder.finish();
+}
+
+/** Takes members one after another; memory is bounded by `rowsMax`. */
+export class DatasetBuilder {
+  readonly #rows: Rows;
+  readonly #share: number;
+  readonly #seed: number;
+
+  constructor(survey: Survey, plan: Plan, deps: DatasetDeps, options: DatasetOptions = {}) {
+    const bound = Math.max(1, survey.memberCount * plan.snapshots.length);
+    this.#share = Math.min(1, (options.rowsMax ?? ROWS_MAX) / bound);
+    this.#seed = options.seed ?? 0;
+    this.#rows = new Rows(plan, deps, Math.ceil(bound * this.#share * 1.1) + plan.snapshots.length);
   }
-  return rows.finish();
+
+  add(member: ReplayedMember): void {
+    if (hash32(member.id, this.#seed) / 2 ** 32 < this.#share) this.#rows.addMember(member);
+  }
+
+  finish(): Dataset {
+    return this.#rows.finish();
+  }
 }
 
 class Rows {

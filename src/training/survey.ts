@@ -5,9 +5,9 @@
  */
 import type { PurchaseRecord, SessionRecord } from "../candidates/artifacts.js";
 import type { StagesConfig } from "../config.js";
-import type { MemberEvent } from "../events/event.js";
+import type { Line, MemberEvent } from "../events/event.js";
 import type { LogReader } from "../events/log-reader.js";
-import type { ReplayedMember } from "../events/replay.js";
+import { type ReplayedMember, replayAnonymous, replayMembers } from "../events/replay.js";
 import type { AliveModel } from "../features/alive.js";
 import { orders } from "../features/orders.js";
 import { DAY_SECONDS, secondsOf } from "../features/packed.js";
@@ -39,13 +39,13 @@ export class Purchases {
     member: string,
     at: number,
     stage: Stage | null,
-    event: Pick<MemberEvent, "lines">,
+    { lines }: { readonly lines: readonly Line[] },
     sign = 1,
   ) {
     this.#member.push(this.members.of(member));
     this.#at.push(at);
     this.#stage.push(stage === null ? STAGES.length : STAGES.indexOf(stage));
-    for (const { product, quantity } of event.lines) {
+    for (const { product, quantity } of lines) {
       this.#lines.push(this.products.of(product));
       this.#quantity.push(sign * quantity);
     }
@@ -121,9 +121,8 @@ export interface SurveyOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Reads every member once. `reader` gives the orders of nobody known, which inform popularity. */
+/** Reads every member once, and the orders of nobody known, which inform popularity. */
 export async function surveyLog(
-  replay: AsyncIterable<ReplayedMember>,
   reader: LogReader,
   { stages, onMember, signal }: SurveyOptions,
 ): Promise<Survey> {
@@ -132,16 +131,14 @@ export async function surveyLog(
   const orderTimes = new FlatLists();
   const times = new Grow(Float64Array);
   let memberCount = 0;
-  for await (const member of replay) {
+  for await (const member of replayMembers(reader)) {
     signal?.throwIfAborted();
     const events = inTime(member);
     surveyOrders(member.id, events, stages, purchases, orderTimes, times);
     surveySessions(events, sessions);
     onMember?.(++memberCount);
   }
-  for await (const { record } of reader.read({ kinds: ["anonymous"] })) {
-    if (record.kind === "anonymous") purchases.add("", record.at, null, record);
-  }
+  for await (const order of replayAnonymous(reader)) purchases.add("", order.at, null, order);
   const { from, to } = windowOf(times.array.slice(0, times.length));
   return { from, to, memberCount, orderCount: times.length, purchases, sessions, orderTimes };
 }

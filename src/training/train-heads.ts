@@ -74,6 +74,10 @@ export function labelledRows(data: Dataset, head: HeadName, rows: Uint32Array): 
     gathered.set(data.rows.subarray(row * columns, (row + 1) * columns), index * columns);
   });
   const labels = Float32Array.from(rows, (row) => data.heads[head].labels[row]);
+  // XGBoost takes NaN for missing and refuses infinity (an attribute beyond float32).
+  for (let at = 0; at < gathered.length; at++) {
+    if (!Number.isFinite(gathered[at])) gathered[at] = Number.NaN;
+  }
   return { rows: gathered, rowCount: rows.length, labels };
 }
 

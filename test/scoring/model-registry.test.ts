@@ -29,10 +29,13 @@ beforeEach(() => {
 const publish = async (
   leaf: number,
   alias: "champion" | "challenger" = "champion",
-  fence?: number,
+  token?: number,
 ) => {
   const { bytes, manifest } = aModel(leaf, { name });
-  await registry.publish(name, bytes, manifest, { alias, fence });
+  await registry.publish(name, bytes, manifest, {
+    alias,
+    fence: token === undefined ? undefined : { lease: "job:train", token },
+  });
   return manifest.version;
 };
 const withCode = (code: string) => expect.objectContaining({ code });
