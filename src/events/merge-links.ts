@@ -67,6 +67,11 @@ export class MergeLinks {
     return holder;
   }
 
+  /** An un-merge is under way: the redirect is gone, the state has not been given back yet. */
+  isLeaving(id: string): boolean {
+    return this.parentOf(id) !== null && !this.redirects.has(id);
+  }
+
   /** A redirect that nobody has taken over from yet. */
   pendingRedirectOf(id: string): string | null {
     return this.parentOf(id) === null ? (this.redirects.get(id) ?? null) : null;
