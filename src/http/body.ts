@@ -55,47 +55,76 @@ export function askForBody(req: IncomingMessage, res: ServerResponse): void {
   if (req.headers.expect !== undefined) res.writeContinue();
 }
 
-/**
- * The whole body. Throws `body_too_large` beyond `limitBytes` without reading on,
- * `request_timeout` when it has not arrived after `timeoutMs`, ClientGone when the client left.
- */
-export function readBody(
-  req: IncomingMessage,
-  limitBytes: number,
-  timeoutMs: number,
-): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
-    const chunks: Buffer[] = [];
-    let length = 0;
-    const finish = (settle: () => void): void => {
-      clearTimeout(timer);
-      req.off("data", onData);
-      req.off("end", onEnd);
-      req.off("close", onClose);
-      settle();
-    };
-    const fail = (error: Error): void => {
-      req.pause();
-      finish(() => reject(error));
-    };
-    const onData = (chunk: Buffer): void => {
-      length += chunk.length;
-      if (length > limitBytes) fail(tooLarge(limitBytes));
-      else chunks.push(chunk);
-    };
-    const onEnd = (): void =>
-      finish(() => resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)));
-    const onClose = (): void => fail(new ClientGone("the client went away"));
-    const timer = setTimeout(
-      () => fail(new CuecardError("request_timeout", `the body took more than ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-    req.on("data", onData);
-    req.on("end", onEnd);
-    req.on("close", onClose);
-    req.on("error", () => {});
-  });
+/** Bodies on their way, in the order of their deadlines, and one timer for all of them. */
+export class BodyReader {
+  readonly #timeoutMs: number;
+  /** A Set keeps the order of insertion, so the first entry is the first to be late. */
+  readonly #pending = new Set<{ deadline: number; giveUp: () => void }>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /** `timeoutMs`: a body must be complete so long after its headers. */
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * The whole body. Throws `body_too_large` beyond `limitBytes` without reading on,
+   * `request_timeout` when it is late, ClientGone when the client left.
+   */
+  read(req: IncomingMessage, limitBytes: number): Promise<Buffer> {
+    return new Promise((resolve, reject) => {
+      const chunks: Buffer[] = [];
+      let length = 0;
+      let settled = false;
+      const fail = (error: Error): void => {
+        if (settled) return;
+        settled = true;
+        this.#pending.delete(entry);
+        req.pause();
+        reject(error);
+      };
+      const entry = {
+        deadline: performance.now() + this.#timeoutMs,
+        giveUp: () =>
+          fail(
+            new CuecardError("request_timeout", `the body took more than ${this.#timeoutMs} ms`),
+          ),
+      };
+      req.on("data", (chunk: Buffer) => {
+        if (settled) return;
+        length += chunk.length;
+        if (length > limitBytes) fail(tooLarge(limitBytes));
+        else chunks.push(chunk);
+      });
+      req.on("end", () => {
+        if (settled) return;
+        settled = true;
+        this.#pending.delete(entry);
+        resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
+      });
+      req.on("close", () => fail(new ClientGone("the client went away")));
+      req.on("error", ignore);
+      this.#pending.add(entry);
+      this.#timer ??= setTimeout(() => this.#sweep(), this.#timeoutMs).unref();
+    });
+  }
+
+  /** One timer looks after all: a timer for each body would cost more than reading most of them. */
+  #sweep(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    for (const { deadline, giveUp } of this.#pending) {
+      if (deadline > now) {
+        this.#timer = setTimeout(() => this.#sweep(), Math.ceil(deadline - now)).unref();
+        return;
+      }
+      giveUp();
+    }
+  }
 }
+
+/** The "close" that follows says what there is to know. */
+const ignore = (): void => {};
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -167,7 +196,7 @@ const lineTooLarge = (limitBytes: number): CuecardError =>
 /** The chunks of a body. Leaving early pauses the request instead of destroying its socket. */
 async function* chunksWithin(req: IncomingMessage, idleTimeoutMs: number): AsyncGenerator<Buffer> {
   const chunks = req.iterator({ destroyOnReturn: false });
-  req.on("error", () => {});
+  req.on("error", ignore);
   for (;;) {
     const next = await withIdleTimeout(chunks.next(), idleTimeoutMs);
     if (next.done === true) return;

@@ -9,11 +9,11 @@ import { idSchema } from "../events/event.js";
 import type { Logger } from "../telemetry.js";
 import {
   askForBody,
+  BodyReader,
   ClientGone,
   checkContentLength,
   checkContentType,
   parseJson,
-  readBody,
   readLines,
 } from "./body.js";
 import { ANYONE, authenticate, type KeyLookup } from "./keys.js";
@@ -38,7 +38,6 @@ export interface MountedRoute {
   readonly route: Route;
   readonly label: string;
   readonly meter: RouteMeter;
-  readonly takesBody: boolean;
   readonly bodyLimitBytes: number;
 }
 
@@ -48,7 +47,6 @@ export function mount(one: Route): MountedRoute {
     route: one,
     label,
     meter: new RouteMeter(label),
-    takesBody: one.body !== undefined,
     bodyLimitBytes: one.bodyLimitBytes ?? BODY_LIMIT_BYTES,
   };
 }
@@ -68,6 +66,7 @@ export class Exchange {
   readonly #keys: KeyLookup;
   readonly #logger: ExchangeOptions["logger"];
   readonly #bodyTimeoutMs: number;
+  readonly #bodies: BodyReader;
   readonly #inFlightMax: number;
   #inFlight = 0;
   /** While closing, every answer asks its client to connect anew (elsewhere). */
@@ -78,6 +77,7 @@ export class Exchange {
     this.#keys = options.keys;
     this.#logger = options.logger;
     this.#bodyTimeoutMs = options.bodyTimeoutMs ?? 15_000;
+    this.#bodies = new BodyReader(this.#bodyTimeoutMs);
     this.#inFlightMax = options.inFlightMax ?? 4_096;
   }
 
@@ -114,8 +114,8 @@ export class Exchange {
   ): void {
     const startedAt = performance.now();
     const requestId = newRequestId();
-    if (allow !== undefined) res.setHeader("Allow", allow);
-    const status = this.#fail(req, res, error, requestId, mounted.label);
+    const more = allow === undefined ? [] : ["Allow", allow];
+    const status = this.#fail(req, res, error, requestId, mounted.label, more);
     this.#conclude(mounted, status, startedAt, requestId);
   }
 
@@ -137,30 +137,23 @@ export class Exchange {
     for (const name in params) checkParam(name, params[name]);
     const input = {
       params,
-      query:
-        route.query === undefined ? undefined : validate(route.query, queryOf(query), "the query"),
-      body: mounted.takesBody ? await this.#body(mounted, req, res) : undefined,
+      query: route.query && validate(route.query, queryOf(query), "the query"),
+      body: undefined as unknown,
       caller,
       lines: route.ndjson === undefined ? NO_LINES : this.#lines(mounted, req, res),
     };
+    if (route.body !== undefined) {
+      prepareBody(req, res, JSON_TYPES, mounted.bodyLimitBytes);
+      const body = await this.#bodies.read(req, mounted.bodyLimitBytes);
+      input.body = validate(route.body, parseJson(body), "the body");
+    }
     const answer = await route.handle(input, this.#services);
     if (answer === undefined) return "";
     return route.contentType === undefined ? JSON.stringify(answer) : (answer as string);
   }
 
-  async #body(mounted: MountedRoute, req: IncomingMessage, res: ServerResponse): Promise<unknown> {
-    checkContentType(req, JSON_TYPES);
-    checkContentLength(req, mounted.bodyLimitBytes);
-    askForBody(req, res);
-    const body = await readBody(req, mounted.bodyLimitBytes, this.#bodyTimeoutMs);
-    const { route } = mounted;
-    return route.body === undefined ? undefined : validate(route.body, parseJson(body), "the body");
-  }
-
   #lines(mounted: MountedRoute, req: IncomingMessage, res: ServerResponse): AsyncIterable<Buffer> {
-    checkContentType(req, NDJSON_TYPES);
-    checkContentLength(req, mounted.bodyLimitBytes);
-    askForBody(req, res);
+    prepareBody(req, res, NDJSON_TYPES, mounted.bodyLimitBytes);
     return readLines(req, {
       limitBytes: mounted.bodyLimitBytes,
       lineLimitBytes: LINE_LIMIT_BYTES,
@@ -175,17 +168,19 @@ export class Exchange {
     contentType: string,
     body: string,
     requestId: string,
+    more: readonly string[] = NO_HEADERS,
   ): void {
-    res.setHeader("X-Request-Id", requestId);
-    if (this.closing) res.setHeader("Connection", "close");
+    const headers = ["X-Request-Id", requestId, ...more];
+    const mustClose = status === 408 || hasLongBodyUnderWay(req);
+    if (mustClose || this.closing) headers.push("Connection", "close");
     if (status === 204) {
-      res.writeHead(status).end();
+      res.writeHead(status, headers).end();
       return;
     }
-    res.setHeader("Content-Type", contentType);
-    res.setHeader("Content-Length", Buffer.byteLength(body));
-    if (status === 408 || hasLongBodyUnderWay(req)) lingerAndEnd(req, res, status, body);
-    else res.writeHead(status).end(body);
+    headers.push("Content-Type", contentType, "Content-Length", String(Buffer.byteLength(body)));
+    res.writeHead(status, headers);
+    if (mustClose) lingerAndEnd(req, res, body);
+    else res.end(body);
   }
 
   /** Answers with a problem; the status it was counted under. */
@@ -195,6 +190,7 @@ export class Exchange {
     thrown: unknown,
     requestId: string,
     label: string,
+    more: string[] = [],
   ): number {
     if (thrown instanceof ClientGone || res.destroyed) return STATUS_CLIENT_GONE;
     const error = asCuecardError(thrown);
@@ -208,12 +204,12 @@ export class Exchange {
       res.destroy();
       return error.status;
     }
-    if (error.retryAfterSeconds !== undefined) {
-      res.setHeader("Retry-After", Math.max(1, Math.ceil(error.retryAfterSeconds)));
-    } else if (error.status === 503) res.setHeader("Retry-After", 1);
-    if (error.status === 401) res.setHeader("WWW-Authenticate", 'Bearer realm="cuecard"');
+    if (error.status === 503) {
+      more.push("Retry-After", String(Math.max(1, Math.ceil(error.retryAfterSeconds ?? 1))));
+    }
+    if (error.status === 401) more.push("WWW-Authenticate", 'Bearer realm="cuecard"');
     const body = JSON.stringify(problemOf(error, requestId));
-    this.#send(req, res, error.status, "application/problem+json", body, requestId);
+    this.#send(req, res, error.status, "application/problem+json", body, requestId, more);
     return error.status;
   }
 
@@ -234,9 +230,22 @@ export class Exchange {
 
 const JSON_TYPES = ["application/json"] as const;
 const NDJSON_TYPES = ["application/x-ndjson", "application/ndjson", "application/jsonl"] as const;
+const NO_HEADERS: readonly string[] = [];
 const NO_LINES: AsyncIterable<Buffer> = { async *[Symbol.asyncIterator]() {} };
 
 const contentTypeOf = (route: Route): string => route.contentType ?? "application/json";
+
+/** What can be refused before the body is there is refused then. */
+function prepareBody(
+  req: IncomingMessage,
+  res: ServerResponse,
+  types: readonly string[],
+  limitBytes: number,
+): void {
+  checkContentType(req, types);
+  checkContentLength(req, limitBytes);
+  askForBody(req, res);
+}
 
 function checkParam(name: string, value: string): void {
   const parsed = idSchema.safeParse(value);
@@ -273,14 +282,7 @@ const hasLongBodyUnderWay = (req: IncomingMessage): boolean =>
  * A client in the middle of sending reads no answer from a connection that is closed on it. So the
  * answer is written, what still comes is thrown away for a moment, and then the connection closes.
  */
-function lingerAndEnd(
-  req: IncomingMessage,
-  res: ServerResponse,
-  status: number,
-  body: string,
-): void {
-  res.setHeader("Connection", "close");
-  res.writeHead(status);
+function lingerAndEnd(req: IncomingMessage, res: ServerResponse, body: string): void {
   res.write(body);
   const end = (): void => {
     clearTimeout(timer);

@@ -22,6 +22,7 @@ const KEY_LENGTH_MAX = 256;
 /** `Authorization: Bearer KEY`, else `X-API-Key: KEY`, else `?k=` where the route allows it. */
 function keyOf(req: IncomingMessage, keyInQuery: string | undefined): string | undefined {
   const { authorization } = req.headers;
+  if (authorization?.startsWith("Bearer ")) return authorization.slice(7).trimStart();
   if (authorization !== undefined && BEARER.test(authorization)) {
     return authorization.replace(BEARER, "");
   }

@@ -32,7 +32,7 @@ const recommend = route({
   errors: ["overloaded"],
   hot: true,
   example: recommendationExample,
-  async handle({ body, caller }, services) {
+  handle({ body, caller }, services) {
     if (typeof body.context?.now === "number" && !isAdmin(caller)) {
       throw new CuecardError("scope_missing", "context.now needs the scope admin");
     }
@@ -83,7 +83,7 @@ const ingest = route({
   errors: ["batch_too_large", "store_unavailable", "store_full", "write_contended", "overloaded"],
   hot: true,
   example: eventsExample,
-  async handle({ body, caller }, services) {
+  handle({ body, caller }, services) {
     if (body.events.length > EVENT_LIMITS.eventsPerRequest) {
       const limit = EVENT_LIMITS.eventsPerRequest;
       throw new CuecardError("batch_too_large", `the limit is ${limit} events a request`);
