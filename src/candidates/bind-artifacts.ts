@@ -4,7 +4,15 @@ import type { CandidateArtifacts } from "./artifacts.js";
 
 const NEW_ARRIVALS_KEPT = 100;
 const PER_CATEGORY_KEPT = 40;
-const PER_SEGMENT_KEPT = 200;
+/** Some of them may be excluded, sold out or in the cart. */
+const POPULAR_KEPT = 200;
+
+export interface PopularProducts {
+  /** Catalog indices, best first. */
+  readonly index: Int32Array;
+  /** `popularityOf` of each. */
+  readonly score: Float32Array;
+}
 
 export interface BoundArtifacts {
   readonly artifacts: CandidateArtifacts;
@@ -15,8 +23,9 @@ export interface BoundArtifacts {
   readonly toArtifact: Int32Array;
   /** Per category, catalog indices by falling popularity; offerable ones only. */
   readonly categoryTop: readonly Int32Array[];
-  /** Per segment, positions in the artifacts by falling popularity within it. */
-  readonly segmentTop: readonly Int32Array[];
+  /** The most popular products that can be offered, everyone's and per segment. */
+  readonly popular: PopularProducts;
+  readonly popularIn: ReadonlyMap<string, PopularProducts>;
   /** Catalog indices, newest first; offerable ones only. */
   readonly newest: Int32Array;
 }
@@ -42,7 +51,13 @@ export function bindArtifacts(
     snapshot,
     ...mapping,
     categoryTop: topByCategory(snapshot, mapping.toCatalog),
-    segmentTop: before?.segmentTop ?? topBySegment(artifacts),
+    popular: popularProducts(artifacts, snapshot, mapping.toCatalog, -1),
+    popularIn: new Map(
+      artifacts.segments.map((segment, row) => [
+        segment,
+        popularProducts(artifacts, snapshot, mapping.toCatalog, row),
+      ]),
+    ),
     newest: newestProducts(snapshot),
   };
   latest.set(artifacts, bound);
@@ -73,14 +88,57 @@ function topByCategory(snapshot: CatalogSnapshot, toCatalog: Int32Array): Int32A
   return lists.map((list) => Int32Array.from(list));
 }
 
-function topBySegment({ segments, segmentPopularity, products }: CandidateArtifacts): Int32Array[] {
-  return segments.map((_, row) => {
-    const start = row * products.length;
-    const bought: number[] = [];
-    for (let i = 0; i < products.length; i++) if (segmentPopularity[start + i] > 0) bought.push(i);
-    bought.sort((a, b) => segmentPopularity[start + b] - segmentPopularity[start + a] || a - b);
-    return Int32Array.from(bought.slice(0, PER_SEGMENT_KEPT));
-  });
+const segmentPeaks = new WeakMap<CandidateArtifacts, Float32Array>();
+
+/** The most popular product's popularity within each segment. */
+function peaksOf(artifacts: CandidateArtifacts): Float32Array {
+  const known = segmentPeaks.get(artifacts);
+  if (known !== undefined) return known;
+  const { segments, segmentPopularity, products } = artifacts;
+  const peaks = Float32Array.from(segments, (_, row) =>
+    segmentPopularity
+      .subarray(row * products.length, (row + 1) * products.length)
+      .reduce((peak, value) => Math.max(peak, value), 0),
+  );
+  segmentPeaks.set(artifacts, peaks);
+  return peaks;
+}
+
+/**
+ * Popularity relative to the most popular product, 0..1; the mean of everyone's and the segment's for
+ * a `row` of the segments, everyone's alone for −1.
+ */
+export function popularityOf(artifacts: CandidateArtifacts, row: number, artifact: number): number {
+  const { popularity, segmentPopularity, products } = artifacts;
+  if (artifact === -1 || !(popularity[0] > 0)) return 0;
+  const overall = popularity[artifact] / popularity[0];
+  const peak = row === -1 ? 0 : peaksOf(artifacts)[row];
+  if (peak === 0) return overall;
+  return (overall + segmentPopularity[row * products.length + artifact] / peak) / 2;
+}
+
+function popularProducts(
+  artifacts: CandidateArtifacts,
+  { offerable }: CatalogSnapshot,
+  toCatalog: Int32Array,
+  row: number,
+): PopularProducts {
+  const scores = new Float32Array(toCatalog.length);
+  const kept: number[] = [];
+  for (let artifact = 0; artifact < toCatalog.length; artifact++) {
+    const index = toCatalog[artifact];
+    if (index === -1 || offerable[index] === 0) continue;
+    scores[artifact] = popularityOf(artifacts, row, artifact);
+    if (scores[artifact] > 0) kept.push(artifact);
+    // Artifacts stand by everyone's popularity already.
+    if (row === -1 && kept.length === POPULAR_KEPT) break;
+  }
+  if (row !== -1) kept.sort((a, b) => scores[b] - scores[a] || a - b);
+  const top = kept.slice(0, POPULAR_KEPT);
+  return {
+    index: Int32Array.from(top, (artifact) => toCatalog[artifact]),
+    score: Float32Array.from(top, (artifact) => scores[artifact]),
+  };
 }
 
 function newestProducts({ offerable, createdAt }: CatalogSnapshot): Int32Array {

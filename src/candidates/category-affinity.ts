@@ -33,14 +33,16 @@ export const categoryAffinity: CandidateSource = {
   propose({ view, bound }, sink) {
     const shares = [...categoryShares(view, bound)].sort((a, b) => b[1] - a[1] || a[0] - b[0]);
     const favourites = shares.slice(0, CATEGORIES);
-    const proposals: { index: number; score: number }[] = [];
+    const index: number[] = [];
+    const score: number[] = [];
     for (const [category, share] of favourites) {
       const top = bound.categoryTop[category];
       for (let rank = 0; rank < Math.min(PER_CATEGORY, top.length); rank++) {
-        proposals.push({ index: top[rank], score: share / (1 + rank / PER_CATEGORY) });
+        index.push(top[rank]);
+        score.push(share / (1 + rank / PER_CATEGORY));
       }
     }
-    proposals.sort((a, b) => b.score - a.score || a.index - b.index);
-    for (const { index, score } of proposals) sink.add(index, score);
+    const order = index.map((_, i) => i).sort((a, b) => score[b] - score[a] || a - b);
+    for (const i of order) sink.add(index[i], score[i]);
   },
 };

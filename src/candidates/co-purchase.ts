@@ -13,8 +13,7 @@ function addSeed({ bound, workspace }: SourceContext, index: number, weight: num
   if (artifact === -1) return;
   const { offsets, neighbour, weight: similarity } = bound.artifacts.coPurchase;
   for (let at = offsets[artifact]; at < offsets[artifact + 1]; at++) {
-    workspace.coPurchase.add(neighbour[at], similarity[at] * weight);
-    workspace.coPurchaseMax.raise(neighbour[at], similarity[at]);
+    workspace.coPurchase.add(neighbour[at], similarity[at] * weight, similarity[at]);
   }
 }
 

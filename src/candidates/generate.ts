@@ -29,25 +29,18 @@ export function generateCandidates(
     workspace.beginSource(i, source.weight);
     source.propose(context, workspace);
   });
-  return collect(context, chooseSlots(limit));
+  return collect(context, workspace.best(limit));
 }
 
-/** Slots of the `limit` best by fused rank, best first. */
-function chooseSlots(limit: number): Uint16Array {
-  const { count, fused } = workspace;
-  const slots = new Uint16Array(count);
-  for (let slot = 0; slot < count; slot++) slots[slot] = slot;
-  slots.sort((a, b) => fused[b] - fused[a] || a - b);
-  return slots.subarray(0, Math.max(0, limit));
-}
-
-function collect(context: SourceContext, slots: Uint16Array): CandidateSet {
+function collect(context: SourceContext, slots: readonly number[]): CandidateSet {
   const { bound, view } = context;
   const count = slots.length;
-  const product = new Int32Array(count);
-  const sources = new Uint32Array(count);
-  const sourceScore = new Float32Array(count * SOURCES);
-  const coPurchaseMax = new Float32Array(count);
+  // One allocation: each array of its own costs as much as filling it.
+  const bytes = new ArrayBuffer(4 * count * (SOURCES + 3));
+  const product = new Int32Array(bytes, 0, count);
+  const sources = new Uint32Array(bytes, 4 * count, count);
+  const coPurchaseMax = new Float32Array(bytes, 8 * count, count);
+  const sourceScore = new Float32Array(bytes, 12 * count, count * SOURCES);
   for (let i = 0; i < count; i++) {
     const slot = slots[i];
     const index = workspace.product[slot];
@@ -60,7 +53,7 @@ function collect(context: SourceContext, slots: Uint16Array): CandidateSet {
         : (candidateSources[s].scoreOf?.(context, index) ?? 0);
     }
     const artifact = bound.toArtifact[index];
-    if (artifact !== -1) coPurchaseMax[i] = workspace.coPurchaseMax.get(artifact);
+    if (artifact !== -1) coPurchaseMax[i] = workspace.coPurchase.peak(artifact);
   }
   return { count, product, sources, sourceScore, coPurchaseMax, view };
 }

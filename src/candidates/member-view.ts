@@ -48,15 +48,20 @@ export function viewMember(history: MemberHistory, snapshot: CatalogSnapshot): M
   const now = history.now / 1000;
   const { lines } = history;
   const capacity = lines.length;
-  const product = new Int32Array(capacity);
-  const times = new Float32Array(capacity);
-  const basketDecayed = new Float32Array(capacity);
-  const timeDecayed = new Float32Array(capacity);
-  const lastBasket = new Float32Array(capacity);
-  const lastAt = new Float64Array(capacity);
-  const firstAt = new Float64Array(capacity);
-  const lastQuantity = new Float32Array(capacity);
-  const seenInBasket = new Int32Array(capacity).fill(-1);
+  // One allocation: each array of its own costs as much as filling it.
+  const bytes = new ArrayBuffer(capacity * 44);
+  const lastAt = new Float64Array(bytes, 0, capacity);
+  const firstAt = new Float64Array(bytes, 8 * capacity, capacity);
+  const floats = (block: number) => new Float32Array(bytes, (16 + 4 * block) * capacity, capacity);
+  const [times, basketDecayed, timeDecayed, lastBasket, lastQuantity, seenInBasket] = [
+    floats(0),
+    floats(1),
+    floats(2),
+    floats(3),
+    floats(4),
+    floats(5).fill(-1),
+  ];
+  const product = new Int32Array(bytes, 40 * capacity, capacity);
   const positions = new Map<number, number>();
   let count = 0;
   let basket = -1;

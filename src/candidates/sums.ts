@@ -1,12 +1,15 @@
 /** Sparse sums over a dense range, cleared by what was touched, with the largest ones on demand. */
 export class Sums {
   #value: Float32Array;
+  /** Largest single amount of each sum. */
+  #peak: Float32Array;
   #touched: Int32Array;
   #count = 0;
   readonly #heap: number[] = [];
 
   constructor(size: number) {
     this.#value = new Float32Array(size);
+    this.#peak = new Float32Array(size);
     this.#touched = new Int32Array(size);
   }
 
@@ -16,24 +19,27 @@ export class Sums {
     this.#count = 0;
     if (size > this.#value.length) {
       this.#value = new Float32Array(size);
+      this.#peak = new Float32Array(size);
       this.#touched = new Int32Array(size);
     }
   }
 
-  /** `amount` > 0. */
-  add(key: number, amount: number): void {
-    if (this.#value[key] === 0) this.#touched[this.#count++] = key;
-    this.#value[key] += amount;
-  }
-
-  /** Keeps the larger one. `amount` > 0. */
-  raise(key: number, amount: number): void {
-    if (this.#value[key] === 0) this.#touched[this.#count++] = key;
-    if (amount > this.#value[key]) this.#value[key] = amount;
+  /** `amount` > 0; `single` is what `peak` keeps the largest of. */
+  add(key: number, amount: number, single = amount): void {
+    const before = this.#value[key];
+    if (before === 0) {
+      this.#touched[this.#count++] = key;
+      this.#peak[key] = single;
+    } else if (single > this.#peak[key]) this.#peak[key] = single;
+    this.#value[key] = before + amount;
   }
 
   get(key: number): number {
     return this.#value[key];
+  }
+
+  peak(key: number): number {
+    return this.#value[key] === 0 ? 0 : this.#peak[key];
   }
 
   rescale(change: (key: number, sum: number) => number): void {

@@ -15,6 +15,7 @@ import {
   daysAgo,
   learnt,
   NOW,
+  proposedBy,
 } from "./builders.js";
 
 const IDS = Array.from({ length: 40 }, (_, i) => `p${i}`);
@@ -117,6 +118,7 @@ describe("generateCandidates", () => {
       deleted: [],
     });
     expect(ask(soldOut)).toEqual(["cup", "later"]);
+    expect(proposedBy("popularity", aRequest(), artifacts, soldOut)).toContain("later");
     const gone = nextSnapshot(soldOut, {
       version: 3,
       written: [aProduct("tea")],

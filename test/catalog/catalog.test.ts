@@ -191,7 +191,9 @@ describe("the catalog in memory", () => {
 
   it("loads everything when it is too far behind, or when the store began anew", async () => {
     const catalog = await openCatalog(60_000);
-    for (let i = 0; i < 600; i++) await store.putProduct(`p${i}`, {});
+    await store.putProduct("p0", {});
+    await catalog.refresh();
+    for (let i = 1; i < 600; i++) await store.putProduct(`p${i}`, {});
     await catalog.refresh();
     expect(catalog.current().products).toHaveLength(600);
     await flush();
