@@ -141,6 +141,16 @@ export const apiKeysKey = "keys:{keys}";
 export const lockKey = (name: string): string => `lock:{${encodeTag(name)}}`;
 export const fenceKey = (name: string): string => `fence:{${encodeTag(name)}}`;
 
+/** Sorted set (all scores 0, so in the order of ids): members of this partition in one stage. */
+export const stageKey = (partition: number, stage: string): string =>
+  `stage:{p${partition}}:${stage}`;
+
+/** Hash `from>to` → how often a member of this partition changed its stage so, ever. */
+export const stageMovesKey = (partition: number): string => `stage-moves:{p${partition}}`;
+
+/** Hash: how far the stage sweep under way has come. */
+export const stageSweepKey = "stage-sweep:{stages}";
+
 /** What a run of a job returned: a worker killed right after does not do the work again. */
 export const jobDoneKey = (jobId: string): string => `job:{${encodeTag(jobId)}}:done`;
 
