@@ -102,7 +102,10 @@ export class BodyReader {
         this.#pending.delete(entry);
         resolve(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length));
       });
-      req.on("close", () => fail(new ClientGone("the client went away")));
+      req.on("close", () => {
+        // Comes after every body; an error made for nothing would cost as much as reading it.
+        if (!settled) fail(new ClientGone("the client went away"));
+      });
       req.on("error", ignore);
       this.#pending.add(entry);
       this.#timer ??= setTimeout(() => this.#sweep(), this.#timeoutMs).unref();
