@@ -37,19 +37,16 @@ const KEPT: Pick<JobsOptions, "removeOnComplete" | "removeOnFail"> = {
 };
 
 /** Options that every queue and worker of ours shares. */
-export const queueOptions = (client: RedisClient) => ({
-  connection: client,
-  prefix: BULL_PREFIX,
-  // `checkRedis` looked at the version already; a producer must not wait for an answer to INFO.
-  skipVersionCheck: true,
-});
+export const queueOptions = (client: RedisClient) => ({ connection: client, prefix: BULL_PREFIX });
 
 /** `failFast`: for a "serve" client, whose calls reject while Redis is away. */
 export function openQueues(client: RedisClient, failFast: boolean): Queues {
   const open = (name: QueueName): JobsQueue => {
     const queue: JobsQueue = new Queue(name, {
       ...queueOptions(client),
+      // A producer waits for nothing, not even for an answer to INFO.
       skipWaitingForReady: failFast,
+      skipVersionCheck: failFast,
       skipMetasUpdate: failFast,
     });
     // The client says once that the store went away; an "error" nobody hears would end the process.
