@@ -141,17 +141,17 @@ function popularProducts(
   };
 }
 
-function newestProducts({ offerable, createdAt }: CatalogSnapshot): Int32Array {
+function newestProducts({ offerable, launchedAt }: CatalogSnapshot): Int32Array {
   // A scan with a rising threshold: sorting 100,000 for a hundred would block for long.
   let kept: number[] = [];
   let threshold = Number.NEGATIVE_INFINITY;
   const cut = () => {
-    kept.sort((a, b) => createdAt[b] - createdAt[a] || a - b);
+    kept.sort((a, b) => launchedAt[b] - launchedAt[a] || a - b);
     kept = kept.slice(0, NEW_ARRIVALS_KEPT);
-    if (kept.length === NEW_ARRIVALS_KEPT) threshold = createdAt[kept[NEW_ARRIVALS_KEPT - 1]];
+    if (kept.length === NEW_ARRIVALS_KEPT) threshold = launchedAt[kept[NEW_ARRIVALS_KEPT - 1]];
   };
   for (let index = 0; index < offerable.length; index++) {
-    if (offerable[index] === 0 || createdAt[index] <= threshold) continue;
+    if (offerable[index] === 0 || launchedAt[index] <= threshold) continue;
     kept.push(index);
     if (kept.length >= 10 * NEW_ARRIVALS_KEPT) cut();
   }

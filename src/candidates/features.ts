@@ -146,7 +146,7 @@ function writeProduct(
   out[at + 8] = set.coPurchaseMax[i];
   out[at + 9] = touch === -1 ? Number.NaN : (view.now - view.touchedAt[touch]) / DAY_SECONDS;
   out[at + 10] = touch === -1 ? 0 : view.touchedCart[touch];
-  out[at + 11] = (request.history.now - snapshot.createdAt[index]) / (1000 * DAY_SECONDS);
+  out[at + 11] = (request.history.now - snapshot.launchedAt[index]) / (1000 * DAY_SECONDS);
   out[at + 12] = bitCount(set.sources[i]);
 }
 

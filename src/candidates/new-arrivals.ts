@@ -9,10 +9,10 @@ export const newArrivals: CandidateSource = {
   name: "new_arrivals",
   weight: 0.7,
   propose({ bound, request }, sink) {
-    const { createdAt } = bound.snapshot;
+    const { launchedAt } = bound.snapshot;
     let proposed = 0;
     for (const index of bound.newest) {
-      const ageDays = (request.history.now - createdAt[index]) / DAY_MS;
+      const ageDays = (request.history.now - launchedAt[index]) / DAY_MS;
       // A dry run in the past must not see what came later.
       if (ageDays < 0) continue;
       sink.add(index, 2 ** (-ageDays / HALF_LIFE_DAYS));

@@ -143,7 +143,7 @@ function categoryTaste(context: ReasonContext): CandidateReason | undefined {
 function newArrival(context: ReasonContext): CandidateReason | undefined {
   if (!proposedBy(context, "new_arrivals")) return undefined;
   const { bound, index, request } = context;
-  const days = (request.history.now - bound.snapshot.createdAt[index]) / (1000 * DAY_SECONDS);
+  const days = (request.history.now - bound.snapshot.launchedAt[index]) / (1000 * DAY_SECONDS);
   if (days > NEW_DAYS_MAX) return undefined;
   return { code: "new_arrival", params: { days: Math.max(1, wholeDays(days)) } };
 }

@@ -92,7 +92,7 @@ type Draft = Pick<
   | "stock"
   | "seasonFrom"
   | "seasonUntil"
-  | "createdAt"
+  | "launchedAt"
 >;
 
 const emptyDraft = (length: number): Draft => ({
@@ -104,7 +104,7 @@ const emptyDraft = (length: number): Draft => ({
   stock: new Float64Array(length),
   seasonFrom: new Float64Array(length),
   seasonUntil: new Float64Array(length),
-  createdAt: new Float64Array(length),
+  launchedAt: new Float64Array(length),
 });
 
 function grownDraft(previous: CatalogSnapshot, length: number): Draft {
@@ -117,7 +117,7 @@ function grownDraft(previous: CatalogSnapshot, length: number): Draft {
   draft.stock.set(previous.stock);
   draft.seasonFrom.set(previous.seasonFrom);
   draft.seasonUntil.set(previous.seasonUntil);
-  draft.createdAt.set(previous.createdAt);
+  draft.launchedAt.set(previous.launchedAt);
   return draft;
 }
 
@@ -137,7 +137,8 @@ function describe(
   draft.seasonUntil[index] = season?.to
     ? Date.parse(season.to) + DAY_MS - 1
     : Number.POSITIVE_INFINITY;
-  draft.createdAt[index] = product.createdAt;
+  const { launchedAt } = product;
+  draft.launchedAt[index] = launchedAt === undefined ? product.createdAt : Date.parse(launchedAt);
 }
 
 function indexOfCategory(categoryIndex: Map<string, number>, name: string | undefined): number {

@@ -69,7 +69,7 @@ return 1`,
 });
 
 /**
- * ARGV: kind, now, then (id, fingerprint, name, category, price) per product, '' where unknown.
+ * ARGV: kind, now, then (id, fingerprint, name, category, price, first day seen) per product, '' where unknown.
  * Adds absent products with source "event"; fills what an "event" record lacks; never touches a
  * record a person wrote. Returns refusals like putRecordsScript.
  */
@@ -78,13 +78,13 @@ export const registerSeenScript = defineScript<Refusals>({
   numberOfKeys: 5,
   lua: `${ANNOUNCE}
 local refused, written = {}, {}
-for i = 3, #ARGV, 5 do
+for i = 3, #ARGV, 6 do
   local id = ARGV[i]
   local old = redis.call('HGET', KEYS[1], id)
   local record = old and cjson.decode(old)
   local owner = not old and claim(ARGV[i + 1], id)
   if owner then
-    refused[#refused + 1] = (i - 3) / 5
+    refused[#refused + 1] = (i - 3) / 6
     refused[#refused + 1] = owner
   elseif not record or record.source == 'event' then
     local changed = not record
@@ -95,6 +95,11 @@ for i = 3, #ARGV, 5 do
         record[field] = field == 'price' and tonumber(value) or value
         changed = true
       end
+    end
+    local day = ARGV[i + 5]
+    if day ~= '' and (record.launchedAt == nil or day < record.launchedAt) then
+      record.launchedAt = day
+      changed = true
     end
     if changed then
       record.updatedAt = tonumber(ARGV[2])

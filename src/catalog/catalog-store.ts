@@ -26,6 +26,8 @@ export interface SeenProduct {
   category?: string;
   /** Major unit; anything but a positive number is ignored. */
   unitPrice?: number;
+  /** Epoch milliseconds of the event: the earliest one tells since when the product is sold. */
+  at?: number;
 }
 
 export interface RefusedProduct {
@@ -130,7 +132,7 @@ export class CatalogStore {
 
   /**
    * Registers products that events name: absent ones are added with source "event", and a fuller
-   * name, category or price completes such a record. What a person wrote is never touched.
+   * name, category, price or an earlier day completes such a record. What a person wrote is never touched.
    * @throws `product_id_collision` after everything else was registered
    */
   async registerSeen(lines: readonly SeenProduct[]): Promise<void> {
@@ -139,12 +141,13 @@ export class CatalogStore {
     for (let start = 0; start < seen.length; start += BATCH_SIZE) {
       const args = seen
         .slice(start, start + BATCH_SIZE)
-        .flatMap(({ id, name, category, unitPrice }) => [
+        .flatMap(({ id, name, category, unitPrice, at }) => [
           id,
           fingerprintField(id),
           name ?? "",
           category ?? "",
           unitPrice === undefined ? "" : String(unitPrice),
+          at === undefined ? "" : new Date(at).toISOString().slice(0, 10),
         ]);
       const reply = await this.#run(registerSeenScript, "products", [String(this.#now()), ...args]);
       refused.push(...refusalsOf(reply, seen, start));
@@ -260,9 +263,12 @@ function refusalsOf(
 }
 
 /** One entry an id; the first name, category and positive price seen count. */
+const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
+  a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
+
 function mergeSeen(lines: readonly SeenProduct[]): SeenProduct[] {
   const byId = new Map<string, SeenProduct>();
-  for (const { id, name, category, unitPrice } of lines) {
+  for (const { id, name, category, unitPrice, at } of lines) {
     const known = byId.get(id);
     const price =
       unitPrice !== undefined && unitPrice > 0 && unitPrice < 1e9 ? unitPrice : undefined;
@@ -271,6 +277,7 @@ function mergeSeen(lines: readonly SeenProduct[]): SeenProduct[] {
       name: known?.name ?? (name || undefined),
       category: known?.category ?? (category || undefined),
       unitPrice: known?.unitPrice ?? price,
+      at: earlier(known?.at, at),
     });
   }
   return [...byId.values()];

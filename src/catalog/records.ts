@@ -16,6 +16,8 @@ export const productInputSchema = z.strictObject({
   active: z.boolean().optional(),
   url: z.string().max(2000).optional(),
   image: z.string().max(2000).optional(),
+  /** First day on sale; new arrivals are judged by it. Unknown: the day the record was made. */
+  launchedAt: day.optional(),
   season: z.strictObject({ from: day.optional(), to: day.optional() }).optional(),
   successors: z
     .array(z.strictObject({ product: z.string(), afterDays: z.number().min(0).max(3650) }))
@@ -33,7 +35,7 @@ export type ProductInput = z.infer<typeof productInputSchema>;
 export interface Product extends Omit<ProductInput, "id"> {
   id: string;
   active: boolean;
-  /** Epoch milliseconds; new arrivals are judged by it. */
+  /** Epoch milliseconds. */
   createdAt: number;
   updatedAt: number;
   /** "record": written by PUT, bulk or a products import. "event": first seen in an event. */

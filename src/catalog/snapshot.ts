@@ -28,8 +28,8 @@ export interface CatalogSnapshot {
   /** Epoch milliseconds, first and last instant of the season; ∓Infinity where there is none. */
   readonly seasonFrom: Float64Array;
   readonly seasonUntil: Float64Array;
-  /** Epoch milliseconds of creation. */
-  readonly createdAt: Float64Array;
+  /** Epoch milliseconds: first day on sale, else when the record was made. */
+  readonly launchedAt: Float64Array;
   readonly coupons: readonly Coupon[];
 }
 

@@ -128,7 +128,7 @@ function recordOf(
       ? {}
       : { successors: [{ product: products[next.product]!.id, afterDays: next.afterDays }] }),
     ...(product.months === null ? {} : { season: seasonAround(product.months, now) }),
-    ...(product.ageDays < 100 ? { tags: ["new"] } : {}),
+    launchedAt: new Date(now - product.ageDays * DAY_MS).toISOString().slice(0, 10),
   };
 }
 

@@ -17,6 +17,8 @@ export interface SeenProduct {
   readonly category: string | null;
   /** Major unit, of the latest line that had a price; null when none did. */
   readonly unitPrice: number | null;
+  /** Epoch milliseconds of its earliest row. */
+  readonly at: number;
 }
 
 /** Nobody's purchase; `quantity` is negative when it was brought back. Informs popularity only. */
@@ -157,6 +159,7 @@ class ChunkBuilder {
       name: row.name ?? before?.name ?? null,
       category: row.category ?? before?.category ?? null,
       unitPrice: price ?? before?.unitPrice ?? null,
+      at: Math.min(row.at, before?.at ?? row.at),
     });
   }
 

@@ -190,7 +190,12 @@ function mapRow(
   }
   const at = timeOf(get("at"), context);
   if (at instanceof Reject) return at;
-  const money = moneyOf(get("quantity"), get("price"), get("amount"));
+  const paid = moneyOf(get("quantity"), get("price"), get("amount"));
+  // Nobody's purchase informs popularity only: its money is never asked for.
+  const money =
+    paid instanceof Reject && member === undefined
+      ? moneyOf(get("quantity"), undefined, undefined)
+      : paid;
   if (money instanceof Reject) return money;
   const isReturn = money.negative && isProductType(type);
   if (money.negative && (!isReturn || context.options.negativeQuantity !== "return")) {

@@ -108,16 +108,16 @@ export function catalogAsOf(
   first: Float64Array,
   instant: number,
 ): CatalogSnapshot {
-  const createdAt = snapshot.createdAt.map((at, index) =>
+  const launchedAt = snapshot.launchedAt.map((at, index) =>
     at - first[index] > ENTERED_LATE_MS ? 0 : at,
   );
   const offerable = snapshot.offerable.map((_, index) => {
     const { name, price } = snapshot.products[index];
-    const existed = Math.min(first[index], snapshot.createdAt[index]) <= instant;
+    const existed = Math.min(first[index], snapshot.launchedAt[index]) <= instant;
     return existed && (name ?? "") !== "" && (price ?? 0) > 0 ? 1 : 0;
   });
   const stock = new Float64Array(snapshot.products.length).fill(Number.POSITIVE_INFINITY);
-  return { ...snapshot, createdAt, offerable, stock };
+  return { ...snapshot, launchedAt, offerable, stock };
 }
 
 /**

@@ -133,7 +133,8 @@ describe("groupRows", () => {
       aRow(3, { product: "p", name: "damaged", amount: 0 }),
       aRow(4, { product: "p", name: "refund", type: "return", amount: 99 }),
     ]);
-    expect(chunk!.products).toEqual([{ id: "p", name: "Tea", category: "drinks", unitPrice: 6 }]);
+    const tea = { id: "p", name: "Tea", category: "drinks", unitPrice: 6 };
+    expect(chunk!.products).toEqual([{ ...tea, at: aRow(1).at }]);
   });
 
   it("keeps the money of an event without a product", async () => {
