@@ -7,9 +7,12 @@ import { runDoctor } from "./doctor.js";
 import { ERRORS, isCuecardError } from "./errors.js";
 import { fillDemo } from "./fill-demo.js";
 import { runCluster } from "./http/cluster.js";
+import { addModelCommands } from "./model-commands.js";
 import { startServer } from "./server.js";
 import { openTarget, start } from "./start.js";
+import { addStoreCommands } from "./store-commands.js";
 import { createLogger, type Logger } from "./telemetry.js";
+import { runJob, startWork } from "./work.js";
 
 /** Resolves at SIGINT or SIGTERM; a second one ends the process at once. */
 function untilStopped(): Promise<void> {
@@ -20,6 +23,13 @@ function untilStopped(): Promise<void> {
     };
     process.once("SIGINT", stop);
     process.once("SIGTERM", stop);
+  });
+}
+
+/** Resolves when the process that forked this one is gone; never for one started by hand. */
+function untilOrphaned(): Promise<void> {
+  return new Promise((resolve) => {
+    if (process.send !== undefined) process.once("disconnect", resolve);
   });
 }
 
@@ -84,6 +94,31 @@ program
     await serving.close();
     await store.stop();
   });
+
+program
+  .command("work")
+  .description("background jobs only, on the Redis of REDIS_URL")
+  .action(async () => {
+    const { config, logger } = setUp();
+    const store = await openTarget(config, logger, { shared: true });
+    const worker = await startWork(config, store.target, logger);
+    await Promise.race([untilStopped(), untilOrphaned()]);
+    await worker.close();
+    await store.stop();
+  });
+
+program
+  .command("job", { hidden: true })
+  .description("one background job, in a process a worker started")
+  .argument("<name>")
+  .action(async () => {
+    const { config, logger } = setUp();
+    const store = await openTarget(config, logger, { shared: true });
+    await runJob(config, store.target, logger);
+  });
+
+addModelCommands(program, loadConfig);
+addStoreCommands(program, loadConfig);
 
 program
   .command("doctor")

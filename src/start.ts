@@ -9,7 +9,9 @@ import { runCluster } from "./http/cluster.js";
 import { ApiKeys } from "./redis/api-keys.js";
 import { checkRedis } from "./redis/check-redis.js";
 import { closeRedis, connectRedis, whenReady } from "./redis/clients.js";
+import { lockHolder } from "./redis/data-dir.js";
 import { startPrivateRedis } from "./redis/private-redis.js";
+import { redisFiles } from "./redis/private-redis-files.js";
 import { openStore, type StoreStamp } from "./redis/store-stamp.js";
 import { startServer } from "./server.js";
 import type { Logger } from "./telemetry.js";
@@ -20,9 +22,20 @@ export interface Store {
   stop(): Promise<void>;
 }
 
-/** The Redis configured, or a private one that lives as long as we do. */
-export async function openTarget(config: Config, logger: Logger): Promise<Store> {
-  if (config.redisUrl !== undefined) return { target: config.redisUrl, stop: async () => {} };
+/**
+ * The Redis configured, or a private one that lives as long as we do. `shared`: that of a Cuecard
+ * already running on this DATA_DIR will do.
+ */
+export async function openTarget(
+  config: Config,
+  logger: Logger,
+  { shared = false } = {},
+): Promise<Store> {
+  const stop = async (): Promise<void> => {};
+  if (config.redisUrl !== undefined) return { target: config.redisUrl, stop };
+  if (shared && lockHolder(config.dataDir) !== undefined) {
+    return { target: redisFiles(config.dataDir).socket, stop };
+  }
   const redis = await startPrivateRedis({
     dataDir: config.dataDir,
     maxmemoryMb: config.redisMaxmemoryMb,

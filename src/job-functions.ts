@@ -1,0 +1,80 @@
+/** The background jobs over the core: each a few lines, the work in the module it names. */
+import type { Config } from "./config.js";
+import type { Core } from "./core.js";
+import { archiveLog } from "./events/archive.js";
+import { eraseBytes } from "./events/erase.js";
+import type { JobContext, JobFunctions, JobResult } from "./jobs/job.js";
+import { type JobName, jobLeaseName } from "./jobs/job.js";
+import { stageSweep } from "./jobs/stage-sweep.js";
+import {
+  type FitDeps,
+  type FitOptions,
+  fitArtifacts,
+  MODEL_NAMES,
+  type TrainAllOptions,
+  trainAll,
+} from "./training/train-command.js";
+import { loadXgboost } from "./training/xgboost.js";
+
+/** What training reads: the log through the core, the catalog as it is now. */
+export const fitDeps = (core: Core): FitDeps => ({
+  reader: core.log,
+  schema: core.schema,
+  snapshot: core.catalog.current(),
+  stages: core.config.stages,
+  timezone: core.config.timezone,
+  artifacts: core.artifacts,
+});
+
+export function train(core: Core, options: TrainAllOptions): ReturnType<typeof trainAll> {
+  const xgboost = loadXgboost(core.config.xgboostLibrary);
+  return trainAll({ ...fitDeps(core), models: core.models, xgboost }, options);
+}
+
+/** How a job's context reads to those who fit and train. */
+const fitOptions = (name: JobName, context: JobContext): FitOptions => ({
+  signal: context.signal,
+  onProgress: (percent, text) => context.progress(percent, text),
+  fence: { lease: jobLeaseName(name), token: context.token, assertHeld: () => context.fence() },
+});
+
+async function trainJob(core: Core, demo: boolean, context: JobContext): Promise<JobResult> {
+  const { model } = context.input;
+  const names = MODEL_NAMES.filter((name) => model === undefined || name === model);
+  const { models, skipped } = await train(core, { ...fitOptions("train", context), names, demo });
+  return {
+    models: models.map(({ name, version, promoted }) => ({ name, version, promoted })),
+    skipped,
+  };
+}
+
+/** `demo`: the store holds the demo world, and models trained on it serve nothing else. */
+export function jobFunctions(core: Core, config: Config, demo: boolean): JobFunctions {
+  const { client, store } = core;
+  const { dataDir } = config;
+  const progressOf = (context: JobContext) => (share: number) => context.progress(share * 100, "");
+  return {
+    archive: async (context) => {
+      const { signal } = context;
+      const fence = () => context.fence();
+      return {
+        ...(await archiveLog({ client, dataDir, signal, fence, onProgress: progressOf(context) })),
+      };
+    },
+    compact: async (context) => {
+      const { signal } = context;
+      const fence = () => context.fence();
+      return {
+        ...(await eraseBytes({ client, dataDir, signal, fence, onProgress: progressOf(context) })),
+      };
+    },
+    candidates: async (context) => ({
+      ...(await fitArtifacts(fitDeps(core), ["candidates"], fitOptions("candidates", context))),
+    }),
+    artifacts: async (context) => ({
+      ...(await fitArtifacts(fitDeps(core), ["alive"], fitOptions("artifacts", context))),
+    }),
+    train: (context) => trainJob(core, demo, context),
+    stages: stageSweep({ client, members: store, stages: config.stages }),
+  };
+}

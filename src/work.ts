@@ -1,0 +1,48 @@
+/** Composition root of a work process, and of the child process a heavy job runs in. */
+import type { Config } from "./config.js";
+import { openCore } from "./core.js";
+import { jobFunctions } from "./job-functions.js";
+import { runJobChild } from "./jobs/child.js";
+import { schedulesOf } from "./jobs/schedule.js";
+import { showStageCounts } from "./jobs/stage-sweep.js";
+import { startWorker } from "./jobs/worker.js";
+import { readStamp } from "./redis/store-stamp.js";
+import type { Logger } from "./telemetry.js";
+
+/** Silence after which a work process counts as dead and its jobs are given to another. */
+const TAKEOVER_MS = 5_000;
+
+export async function startWork(
+  config: Config,
+  target: string,
+  logger: Logger,
+): Promise<{ close(): Promise<void> }> {
+  const core = await openCore(config, target, "work", logger);
+  const stamp = await readStamp(core.client);
+  const worker = await startWorker({
+    queueTarget: config.queueRedisUrl ?? target,
+    store: core.client,
+    schedules: schedulesOf(config),
+    functions: jobFunctions(core, config, stamp?.world === "demo"),
+    child: { modulePath: process.argv[1]!, args: ["job"] },
+    logger,
+    takeoverMs: TAKEOVER_MS,
+  });
+  await showStageCounts(core.client);
+  return {
+    async close() {
+      await worker.close();
+      await core.close();
+    },
+  };
+}
+
+/** In the child: one job, then the process ends. */
+export function runJob(config: Config, target: string, logger: Logger): Promise<void> {
+  return runJobChild(async (name) => {
+    const core = await openCore(config, target, "work", logger);
+    const stamp = await readStamp(core.client);
+    const functions = jobFunctions(core, config, stamp?.world === "demo");
+    return { run: functions[name], store: core.client, logger, close: () => core.close() };
+  });
+}
