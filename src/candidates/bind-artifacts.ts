@@ -1,5 +1,6 @@
 /** Artifacts and a snapshot brought together: which product of one is which of the other. */
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
+import { ordersOf, popularityOf } from "./artifact-orders.js";
 import type { CandidateArtifacts } from "./artifacts.js";
 
 const NEW_ARRIVALS_KEPT = 100;
@@ -33,8 +34,8 @@ export interface BoundArtifacts {
 const latest = new WeakMap<CandidateArtifacts, BoundArtifacts>();
 
 /**
- * Binds once per pair: asking again costs a comparison, and a snapshot in which no product came or
- * went keeps the mapping. About 15 ms per 100,000 products otherwise.
+ * Binds once per pair: asking again costs a comparison. A snapshot in which products only changed or
+ * were added keeps the mapping; otherwise it takes about 15 ms per 100,000 products.
  */
 export function bindArtifacts(
   artifacts: CandidateArtifacts,
@@ -42,20 +43,18 @@ export function bindArtifacts(
 ): BoundArtifacts {
   const before = latest.get(artifacts);
   if (before?.snapshot === snapshot) return before;
-  const mapping =
-    before !== undefined && before.snapshot.indexOf === snapshot.indexOf
-      ? { toCatalog: before.toCatalog, toArtifact: before.toArtifact }
-      : mapProducts(artifacts, snapshot);
+  const { toCatalog, toArtifact } = mapProducts(artifacts, snapshot, before);
   const bound: BoundArtifacts = {
     artifacts,
     snapshot,
-    ...mapping,
-    categoryTop: topByCategory(snapshot, mapping.toCatalog),
-    popular: popularProducts(artifacts, snapshot, mapping.toCatalog, -1),
+    toCatalog,
+    toArtifact,
+    categoryTop: topByCategory(snapshot, toCatalog),
+    popular: popularProducts(artifacts, snapshot, toCatalog, -1),
     popularIn: new Map(
       artifacts.segments.map((segment, row) => [
         segment,
-        popularProducts(artifacts, snapshot, mapping.toCatalog, row),
+        popularProducts(artifacts, snapshot, toCatalog, row),
       ]),
     ),
     newest: newestProducts(snapshot),
@@ -64,18 +63,32 @@ export function bindArtifacts(
   return bound;
 }
 
+type Mapping = Pick<BoundArtifacts, "toCatalog" | "toArtifact">;
+
 function mapProducts(
-  { products }: CandidateArtifacts,
+  artifacts: CandidateArtifacts,
   snapshot: CatalogSnapshot,
-): Pick<BoundArtifacts, "toCatalog" | "toArtifact"> {
-  const toCatalog = new Int32Array(products.length);
+  before: BoundArtifacts | undefined,
+): Mapping {
+  if (before?.snapshot.indexOf === snapshot.indexOf) return before;
+  const { positionOf } = ordersOf(artifacts);
+  // Where products were only added, those known stay what they were.
+  const kept = before !== undefined && beginsWith(snapshot, before.snapshot) ? before : undefined;
+  const toCatalog = kept?.toCatalog.slice() ?? new Int32Array(artifacts.products.length).fill(-1);
   const toArtifact = new Int32Array(snapshot.products.length).fill(-1);
-  for (let i = 0; i < products.length; i++) {
-    const index = snapshot.indexOfFingerprint.get(products[i]) ?? -1;
-    toCatalog[i] = index;
-    if (index !== -1) toArtifact[index] = i;
+  if (kept !== undefined) toArtifact.set(kept.toArtifact);
+  for (let index = kept?.toArtifact.length ?? 0; index < toArtifact.length; index++) {
+    const artifact = positionOf.get(snapshot.fingerprint[index]);
+    if (artifact === undefined) continue;
+    toCatalog[artifact] = index;
+    toArtifact[index] = artifact;
   }
   return { toCatalog, toArtifact };
+}
+
+function beginsWith({ fingerprint }: CatalogSnapshot, earlier: CatalogSnapshot): boolean {
+  if (earlier.fingerprint.length > fingerprint.length) return false;
+  return earlier.fingerprint.every((known, index) => fingerprint[index] === known);
 }
 
 function topByCategory(snapshot: CatalogSnapshot, toCatalog: Int32Array): Int32Array[] {
@@ -88,57 +101,27 @@ function topByCategory(snapshot: CatalogSnapshot, toCatalog: Int32Array): Int32A
   return lists.map((list) => Int32Array.from(list));
 }
 
-const segmentPeaks = new WeakMap<CandidateArtifacts, Float32Array>();
-
-/** The most popular product's popularity within each segment. */
-function peaksOf(artifacts: CandidateArtifacts): Float32Array {
-  const known = segmentPeaks.get(artifacts);
-  if (known !== undefined) return known;
-  const { segments, segmentPopularity, products } = artifacts;
-  const peaks = Float32Array.from(segments, (_, row) =>
-    segmentPopularity
-      .subarray(row * products.length, (row + 1) * products.length)
-      .reduce((peak, value) => Math.max(peak, value), 0),
-  );
-  segmentPeaks.set(artifacts, peaks);
-  return peaks;
-}
-
-/**
- * Popularity relative to the most popular product, 0..1; the mean of everyone's and the segment's for
- * a `row` of the segments, everyone's alone for −1.
- */
-export function popularityOf(artifacts: CandidateArtifacts, row: number, artifact: number): number {
-  const { popularity, segmentPopularity, products } = artifacts;
-  if (artifact === -1 || !(popularity[0] > 0)) return 0;
-  const overall = popularity[artifact] / popularity[0];
-  const peak = row === -1 ? 0 : peaksOf(artifacts)[row];
-  if (peak === 0) return overall;
-  return (overall + segmentPopularity[row * products.length + artifact] / peak) / 2;
-}
-
 function popularProducts(
   artifacts: CandidateArtifacts,
   { offerable }: CatalogSnapshot,
   toCatalog: Int32Array,
   row: number,
 ): PopularProducts {
-  const scores = new Float32Array(toCatalog.length);
-  const kept: number[] = [];
-  for (let artifact = 0; artifact < toCatalog.length; artifact++) {
-    const index = toCatalog[artifact];
-    if (index === -1 || offerable[index] === 0) continue;
-    scores[artifact] = popularityOf(artifacts, row, artifact);
-    if (scores[artifact] > 0) kept.push(artifact);
-    // Artifacts stand by everyone's popularity already.
-    if (row === -1 && kept.length === POPULAR_KEPT) break;
+  // Artifacts stand by everyone's popularity already.
+  const ranked = row === -1 ? undefined : ordersOf(artifacts).segmentTop[row];
+  const length = ranked?.length ?? toCatalog.length;
+  const index: number[] = [];
+  const score: number[] = [];
+  for (let rank = 0; rank < length && index.length < POPULAR_KEPT; rank++) {
+    const artifact = ranked?.[rank] ?? rank;
+    const product = toCatalog[artifact];
+    if (product === -1 || offerable[product] === 0) continue;
+    const popularity = popularityOf(artifacts, row, artifact);
+    if (popularity === 0) break;
+    index.push(product);
+    score.push(popularity);
   }
-  if (row !== -1) kept.sort((a, b) => scores[b] - scores[a] || a - b);
-  const top = kept.slice(0, POPULAR_KEPT);
-  return {
-    index: Int32Array.from(top, (artifact) => toCatalog[artifact]),
-    score: Float32Array.from(top, (artifact) => scores[artifact]),
-  };
+  return { index: Int32Array.from(index), score: Float32Array.from(score) };
 }
 
 function newestProducts({ offerable, launchedAt }: CatalogSnapshot): Int32Array {

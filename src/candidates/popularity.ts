@@ -1,5 +1,5 @@
 /** What is bought most now: in the member's segment and by everyone. */
-import { popularityOf } from "./bind-artifacts.js";
+import { popularityOf } from "./artifact-orders.js";
 import type { CandidateSource } from "./source.js";
 
 const PROPOSED = 60;

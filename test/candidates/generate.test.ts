@@ -125,6 +125,12 @@ describe("generateCandidates", () => {
       deleted: ["cup"],
     });
     expect(ask(gone)).toEqual(["later", "tea"]);
+    const shifted = nextSnapshot(gone, {
+      version: 4,
+      written: [aProduct("x"), aProduct("y")],
+      deleted: ["tea"],
+    });
+    expect(proposedBy("popularity", aRequest(), artifacts, shifted)).toEqual(["later"]);
     expect(ask(before)).toEqual(["cup", "tea"]);
   });
 });
