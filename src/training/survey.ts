@@ -136,7 +136,8 @@ export async function surveyLog(
     const events = inTime(member);
     surveyOrders(member.id, events, stages, purchases, orderTimes, times);
     surveySessions(events, sessions);
-    onMember?.(++memberCount);
+    memberCount++;
+    onMember?.(memberCount);
   }
   for await (const order of replayAnonymous(reader)) purchases.add("", order.at, null, order);
   const { from, to } = windowOf(times.array.slice(0, times.length));

@@ -20,18 +20,19 @@ export const RANKER_HORIZON_DAYS = 30;
 const TRAIN_INSTANTS = 4;
 const GROUPS_MIN = 100;
 const LATER_GROUPS_MIN = 20;
-const EARLY_STOPPING_ROUNDS = 20;
+const EARLY_STOPPING_ROUNDS = 30;
 /** Members whose baskets make the neighbours of one instant. */
 const ARTIFACT_MEMBERS = 50_000;
 const AGE_COLUMN = CANDIDATE_FEATURES.indexOf("age_days");
 
+/** A slow rate and small leaves: hessians of LambdaMART are far below one a row. */
 const PARAMS = {
   max_depth: 5,
-  eta: 0.1,
-  min_child_weight: 10,
+  eta: 0.05,
+  min_child_weight: 0.1,
   subsample: 0.8,
   colsample_bytree: 0.7,
-  lambda: 5,
+  lambda: 1,
 };
 
 export interface RankerPlan {

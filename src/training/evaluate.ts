@@ -1,0 +1,108 @@
+/** The held-out report of the models that serve: what was said at training, and what is true now. */
+import { CuecardError } from "../errors.js";
+import type { Manifest } from "../scoring/manifest.js";
+import { openVerified } from "../scoring/model-slot.js";
+import { firstSales } from "./ranker-examples.js";
+import { measureRanker } from "./ranker-figures.js";
+import { expectedOf, MODEL_NAMES, type TrainDeps } from "./train-command.js";
+import { measureHeads } from "./train-heads.js";
+import { RANKER_OUTPUT, rankerSlice } from "./train-ranker.js";
+import {
+  type DataOptions,
+  gatherData,
+  type ModelName,
+  survey,
+  type TrainingData,
+} from "./training-data.js";
+
+export interface ModelReport {
+  readonly name: ModelName;
+  readonly version: string;
+  readonly createdAt: number;
+  readonly trainedWindow: Manifest["trainedWindow"];
+  readonly promotion?: Manifest["promotion"];
+  /** On the last slice of the log as it was when the model was trained. */
+  readonly atTraining: Manifest["metrics"];
+  /** On the last slice of the log of now; null when the log is too short, or the model does not fit. */
+  readonly now: Manifest["metrics"] | null;
+  readonly why?: string;
+}
+
+export type EvaluateDeps = Omit<TrainDeps, "artifacts" | "xgboost">;
+
+/**
+ * Reports of the champions there are; names without one are left out.
+ * @throws CuecardError `model_unknown` when nothing is trained yet
+ */
+export async function evaluateModels(
+  deps: EvaluateDeps,
+  options: DataOptions = {},
+): Promise<ModelReport[]> {
+  const listed = await Promise.all(
+    MODEL_NAMES.map(async (name) => ({ name, version: await deps.models.champion(name) })),
+  );
+  const serving = listed.flatMap(({ name, version }) =>
+    version === null ? [] : [{ name, version }],
+  );
+  if (serving.length === 0) throw new CuecardError("model_unknown", "no model serves yet");
+  const surveyed = await survey(deps, options);
+  const names = serving.map(({ name }) => name);
+  const data = await gatherData(deps, surveyed, names, options);
+  const reports: ModelReport[] = [];
+  for (const { name, version } of serving) {
+    const { bytes, manifest } = await deps.models.get(name, version);
+    const { createdAt, trainedWindow, promotion, metrics } = manifest;
+    const base = { name, version, createdAt, trainedWindow, promotion, atTraining: metrics };
+    try {
+      await (await openVerified(bytes, manifest, expectedOf(name, deps))).release();
+      reports.push({ ...base, now: await measureNow(name, bytes, data) });
+    } catch (error) {
+      if (!(error instanceof CuecardError)) throw error;
+      reports.push({ ...base, now: null, why: error.detail });
+    }
+  }
+  return reports;
+}
+
+async function measureNow(
+  name: ModelName,
+  bytes: Uint8Array,
+  data: TrainingData,
+): Promise<Manifest["metrics"]> {
+  if (data.short[name] !== undefined) throw data.short[name];
+  if (name === "heads") return measureHeads(bytes, data.heads!);
+  const { survey: surveyed, snapshot, plan } = data.ranker!;
+  const first = firstSales(surveyed.purchases, snapshot);
+  const slice = rankerSlice(data.ranker!, plan.slices.report, first);
+  return { [RANKER_OUTPUT]: { report: await measureRanker(bytes, slice) } };
+}
+
+const day = (at: number): string => new Date(at).toISOString().slice(0, 10);
+const show = (value: number | null | undefined): string =>
+  value === null || value === undefined
+    ? "–"
+    : Number.isInteger(value)
+      ? `${value}`
+      : value.toFixed(4);
+
+/** As a table for a terminal: one line a figure of the last slice, at training and now. */
+export function formatReports(reports: readonly ModelReport[]): string {
+  return reports
+    .flatMap((report) => {
+      const { name, version, trainedWindow, promotion, now, why } = report;
+      const head = [
+        `${name} ${version}, trained on ${day(trainedWindow.from)} to ${day(trainedWindow.to)}`,
+        ...(promotion === undefined ? [] : [`  serves because: ${promotion.reason}`]),
+        ...(now === null ? [`  not measured now: ${why}`] : []),
+      ];
+      const lines = Object.entries(report.atTraining).flatMap(([output, slices]) =>
+        Object.entries(slices.report ?? {}).map(([figure, value]) => {
+          const label = `${output}.${figure}`.padEnd(36);
+          return `  ${label} ${show(value).padStart(10)} ${show(now?.[output]?.report?.[figure]).padStart(10)}`;
+        }),
+      );
+      const columns = `  ${"last slice".padEnd(36)} ${"at training".padStart(10)} ${"now".padStart(9)}`;
+      return [...head, columns, ...lines, ""];
+    })
+    .join("\n");
+}
