@@ -6,13 +6,21 @@ import type { EventInput, Line, MemberEvent, MemberRef } from "./event.js";
 import type { MemberWriter, PendingEvent, WriteGroup } from "./member-writer.js";
 import { type Rejection, validateEvent } from "./validate-event.js";
 
+interface SeenInEvent {
+  id: string;
+  /** Major unit. */
+  unitPrice?: number;
+  /** Epoch milliseconds. */
+  at: number;
+}
+
 /** What ingest asks of the catalog: facts to write into the record, so that a replay needs none. */
 export interface ProductFacts {
   categoryOf(product: string): string | undefined;
   /** Major unit. */
   priceOf(product: string): number | undefined;
   /** Makes products known that were never recorded. */
-  registerSeen(products: readonly { id: string; unitPrice?: number }[]): Promise<void>;
+  registerSeen(products: readonly SeenInEvent[]): Promise<void>;
   isKnown(product: string): boolean;
 }
 
@@ -33,7 +41,8 @@ export interface IngestResult {
   rejected: ({ index: number } & Rejection)[];
 }
 
-const YEAR_MS = 365.25 * 86_400_000;
+const DAY_MS = 86_400_000;
+const YEAR_MS = 365.25 * DAY_MS;
 
 interface Arrival {
   index: number;
@@ -68,9 +77,8 @@ export class Ingest {
     await this.writer.write(groups);
     for (const { index, input, pending } of arrivals) {
       count(result, index, pending);
-      if (input.visitor !== undefined && pending.outcome !== "member_erased") {
-        await this.members.login(pending.subject, input.visitor);
-      }
+      const holds = pending.outcome === "accepted" || pending.outcome === "duplicate";
+      if (holds && input.visitor !== undefined) await this.login(pending.subject, input.visitor);
     }
     metrics.events.inc({ result: "accepted" }, result.accepted);
     metrics.events.inc({ result: "duplicate" }, result.duplicates);
@@ -82,7 +90,8 @@ export class Ingest {
   private async admit(raw: readonly unknown[], result: IngestResult): Promise<Arrival[]> {
     const now = Date.now();
     const limits = {
-      earliest: now - this.limits.maxEventAgeYears * YEAR_MS,
+      // State keeps times as unsigned seconds, and 0 says never.
+      earliest: Math.max(now - this.limits.maxEventAgeYears * YEAR_MS, DAY_MS),
       latest: now + this.limits.maxFutureSeconds * 1000,
     };
     const arrivals: Arrival[] = [];
@@ -97,7 +106,9 @@ export class Ingest {
         const subject = await this.members.resolveOrCreate(input.member);
         const event = this.normalise(input);
         const content = JSON.stringify(input);
-        arrivals.push({ index, input, pending: { subject, event, remember: true, content } });
+        const byIdentity = typeof input.member !== "string";
+        const pending = { subject, event, remember: true, content, byIdentity };
+        arrivals.push({ index, input, pending });
       } catch (error) {
         if (!isCuecardError(error) || error.status >= 500) throw error;
         result.rejected.push({ index, code: error.code, detail: error.detail });
@@ -130,17 +141,33 @@ export class Ingest {
   }
 
   private async registerProducts(arrivals: readonly Arrival[]): Promise<void> {
-    const seen = new Map<string, { id: string; unitPrice?: number }>();
+    const seen = new Map<string, SeenInEvent>();
     for (const { pending } of arrivals) {
+      const { at } = pending.event;
       for (const { product, quantity, amount } of pending.event.lines) {
         if (seen.has(product) || this.products.isKnown(product)) continue;
         seen.set(
           product,
-          amount > 0 ? { id: product, unitPrice: amount / quantity } : { id: product },
+          amount > 0 ? { id: product, at, unitPrice: amount / quantity } : { id: product, at },
         );
       }
     }
-    if (seen.size > 0) await this.products.registerSeen([...seen.values()]);
+    if (seen.size === 0) return;
+    try {
+      await this.products.registerSeen([...seen.values()]);
+    } catch (error) {
+      // The others are registered; one product that stays unlisted must not hold up the events.
+      if (!isCuecardError(error) || error.code !== "product_id_collision") throw error;
+    }
+  }
+
+  /** The events are written: a refusal here (a member erased meanwhile) takes nothing back. */
+  private async login(memberId: string, visitor: string): Promise<void> {
+    try {
+      await this.members.login(memberId, visitor);
+    } catch (error) {
+      if (!isCuecardError(error) || error.status >= 500) throw error;
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  * lost a race. Everything that changes a member's feature state goes through here.
  */
 import { createHash } from "node:crypto";
-import { CuecardError } from "../errors.js";
+import { CuecardError, isCuecardError } from "../errors.js";
 import type { FeatureState } from "../features/state.js";
 import type {
   Claim,
@@ -13,6 +13,7 @@ import type {
   MemberRecord,
   MemberStore,
 } from "../members/member-store.js";
+import { backOff } from "../redis/back-off.js";
 import { partitionOf } from "../redis/keys.js";
 import { metrics } from "../telemetry.js";
 import type { MemberEvent } from "./event.js";
@@ -36,6 +37,11 @@ export interface PendingEvent {
   readonly remember: boolean;
   /** What the sender sent, so that a repeat is told from another event under the same id. */
   readonly content?: string;
+  /**
+   * `subject` was found by a phone, visitor …: sent before a merge, the same event was addressed to
+   * a member merged since.
+   */
+  readonly byIdentity?: boolean;
   outcome?: Outcome;
   /** Set when the order was met before: this is a later part of it. */
   continuation?: boolean;
@@ -86,11 +92,9 @@ export class MemberWriter {
     let open = groups.filter((group) => isOpen(group));
     for (let round = 0; open.length > 0; round++) {
       if (round === MAX_ROUNDS) {
-        throw new CuecardError("write_contended", `${open.length} members kept changing`, {
-          retryAfterSeconds: 1,
-        });
+        throw contended(open.length);
       }
-      if (round > 2) await pause(Math.random() * 4 * round);
+      await backOff(round);
       open = await this.attempt(open);
     }
   }
@@ -98,17 +102,68 @@ export class MemberWriter {
   /** One round over the open groups; returns those that must go again. */
   private async attempt(groups: readonly WriteGroup[]): Promise<WriteGroup[]> {
     const records = await this.readMembers(groups);
-    const split = groups.flatMap((group) => splitByPartition(group, records));
-    const prepared = split.map((group) => this.prepare(group, records));
+    const splits = groups.map((group) => splitByPartition(group, records));
+    const moved = splits.filter((split) => split.moved.length > 0);
+    const reached = await this.settleReached(moved, records);
+    const open = splits.filter((split) => !reached.has(split));
+    const again = new Set<WriteGroup>();
+    await this.commitParts(
+      open.flatMap(({ whole, moved }) => moved.map((part) => ({ whole, part }))),
+      records,
+      again,
+    );
+    // A chunk's home comes last, so that its ledger entry stands for all of the chunk.
+    await this.commitParts(
+      open.flatMap(({ whole, home }) => (again.has(whole) ? [] : [{ whole, part: home }])),
+      records,
+      again,
+    );
+    return [...again];
+  }
+
+  private async commitParts(
+    parts: readonly { whole: WriteGroup; part: WriteGroup }[],
+    records: Map<string, MemberRecord>,
+    again: Set<WriteGroup>,
+  ): Promise<void> {
+    if (parts.length === 0) return;
+    const prepared = parts.map(({ part }) => this.prepare(part, records));
     const results = await this.store.commit(prepared.map(({ commit }) => commit));
-    const again: WriteGroup[] = [];
     let failure: Error | undefined;
     results.forEach((result, i) => {
+      const { whole, part } = parts[i]!;
       if (result.status === "failed") failure = result.error;
-      else if (settle(split[i]!, prepared[i]!, result)) again.push(split[i]!);
+      else if (settle(part, prepared[i]!, result)) again.add(whole);
     });
     if (failure !== undefined) throw failure;
-    return again;
+  }
+
+  /**
+   * Chunks of which members moved: written before the move, they are named only by the ledger of
+   * their home, or of a partition passed through. Returns the chunks that are done altogether.
+   */
+  private async settleReached(
+    splits: readonly Split[],
+    bySubject: Map<string, MemberRecord>,
+  ): Promise<Set<Split>> {
+    const asked: { partition: number; field: string; split: Split; part?: WriteGroup }[] = [];
+    for (const split of splits) {
+      const { field } = split.whole.ledger!;
+      asked.push({ partition: split.home.partition!, field, split });
+      for (const part of split.moved) {
+        for (const partition of partitionsPassed(bySubject.get(part.events[0]!.subject)!)) {
+          asked.push({ partition, field: part.ledger!.field, split, part });
+        }
+      }
+    }
+    const done = new Set<Split>();
+    const chunks = asked.length === 0 ? [] : await this.store.reachedChunks(asked);
+    asked.forEach(({ split, part }, i) => {
+      if (chunks[i]! < split.whole.ledger!.chunk) return;
+      if (part === undefined) done.add(split);
+      for (const pending of open(part ?? split.whole)) pending.outcome = "duplicate";
+    });
+    return done;
   }
 
   /** Subject → record of the member that holds its state now. */
@@ -120,46 +175,65 @@ export class MemberWriter {
     for (let hops = 0; wanted.length > 0 && hops <= MAX_REDIRECTS; hops++) {
       const read = await this.store.readMany(wanted.map(({ id }) => id));
       const redirected: typeof wanted = [];
-      const unfinished: string[] = [];
-      read.forEach((record, i) => {
+      for (const [i, record] of read.entries()) {
         const { subject } = wanted[i]!;
         if (record.redirect === null) bySubject.set(subject, record);
-        else redirected.push({ subject, id: record.redirect });
-        if (record.redirect !== null && (record.state ?? record.profile) !== null) {
-          unfinished.push(record.id);
+        else if ((record.state ?? record.profile) === null) {
+          redirected.push({ subject, id: record.redirect });
+        } else {
+          await this.finish(record.id);
+          redirected.push({ subject, id: record.id });
         }
-      });
-      for (const from of unfinished) await this.finishMerge(from);
+      }
       wanted = redirected;
     }
+    if (wanted.length > 0) throw contended(wanted.length);
     await this.settleMoved(groups, bySubject);
     return bySubject;
   }
 
+  /** A refusal says that it was finished, taken back or erased meanwhile: reading again shows it. */
+  private async finish(from: string): Promise<void> {
+    try {
+      await this.finishMerge(from);
+    } catch (error) {
+      if (!isCuecardError(error) || error.status >= 500) throw error;
+    }
+  }
+
   /**
-   * A merged-away subject's earlier ids were claimed in its own partition; since its redirect no
-   * write reaches that partition, so a plain look is enough.
+   * Ids claimed before a merge lie in the partitions the subject passed through; since the redirects
+   * no write reaches those, so a plain look is enough.
    */
   private async settleMoved(
     groups: readonly WriteGroup[],
     bySubject: Map<string, MemberRecord>,
   ): Promise<void> {
-    for (const group of groups) {
-      for (const pending of open(group)) {
-        const holder = bySubject.get(pending.subject);
-        if (holder === undefined || holder.id === pending.subject || !pending.remember) continue;
-        const { subject, event } = pending;
-        const keys = [eventClaimKey(subject, event.id)];
-        if (event.order !== undefined) keys.push(orderClaimKey(subject, event.order));
-        const [id, order] = await this.store.takenClaims(partitionOf(subject), keys);
-        if (id != null) {
-          pending.outcome = id.content.equals(contentOf(pending))
-            ? "duplicate"
-            : "duplicate_differs";
-        }
-        if (order != null) pending.continuation = true;
-      }
+    const lookUps: { partition: number; keys: Buffer[] }[] = [];
+    const settle: ((taken: Map<string, Buffer>) => void)[] = [];
+    for (const pending of groups.flatMap(open)) {
+      const { subject, event, remember, byIdentity } = pending;
+      const holder = bySubject.get(subject)!;
+      const parts = idsWithin(holder);
+      const merged = holder.id !== subject || (byIdentity === true && parts.length > 1);
+      if (!merged || !remember) continue;
+      const names = byIdentity === true ? [...new Set([subject, ...parts])] : [subject];
+      const ids = names.map((name) => eventClaimKey(name, event.id));
+      const orders =
+        event.order === undefined ? [] : names.map((name) => orderClaimKey(name, event.order!));
+      const keys = [...ids, ...orders];
+      const partitions = new Set([partitionOf(subject), ...partitionsPassed(holder)]);
+      for (const partition of partitions) lookUps.push({ partition, keys });
+      settle.push((taken) => {
+        const contents = ids.flatMap((key) => taken.get(key.toString("hex")) ?? []);
+        const same = contents.some((content) => content.equals(contentOf(pending)));
+        if (contents.length > 0) pending.outcome = same ? "duplicate" : "duplicate_differs";
+        if (orders.some((key) => taken.has(key.toString("hex")))) pending.continuation = true;
+      });
     }
+    if (lookUps.length === 0) return;
+    const taken = await this.store.takenClaims(lookUps);
+    for (const apply of settle) apply(taken);
   }
 
   private prepare(group: WriteGroup, bySubject: Map<string, MemberRecord>): Prepared {
@@ -225,31 +299,43 @@ const isOpen = (group: WriteGroup): boolean =>
 const partitionOfGroup = (group: WriteGroup): number =>
   group.partition ?? partitionOf(group.events[0]?.subject ?? "");
 
+const contended = (count: number): CuecardError =>
+  new CuecardError("write_contended", `${count} members kept changing`, { retryAfterSeconds: 1 });
+
+/** The member and those merged into it. */
+const idsWithin = (holder: MemberRecord): string[] =>
+  holder.profile?.merged?.map((part) => part.id) ?? [holder.id];
+
+const partitionsPassed = (holder: MemberRecord): Set<number> =>
+  new Set([partitionOf(holder.id), ...idsWithin(holder).map(partitionOf)]);
+
+/** A group as it is committed: what lives elsewhere by now, then the rest. */
+interface Split {
+  readonly whole: WriteGroup;
+  readonly home: WriteGroup;
+  readonly moved: readonly WriteGroup[];
+}
+
 /**
  * After a merge some of a chunk's members live in another partition: their events become groups of
  * their own there, with a ledger entry of their own, so that a repeat still changes nothing.
  */
-function splitByPartition(group: WriteGroup, bySubject: Map<string, MemberRecord>): WriteGroup[] {
+function splitByPartition(group: WriteGroup, bySubject: Map<string, MemberRecord>): Split {
   const home = partitionOfGroup(group);
   const moved = new Map<string, PendingEvent[]>();
   const staying: PendingEvent[] = [];
-  for (const pending of group.events) {
-    const holder = bySubject.get(pending.subject)?.id ?? pending.subject;
+  for (const pending of open(group)) {
+    const holder = bySubject.get(pending.subject)!.id;
     if (group.ledger === undefined || partitionOf(holder) === home) staying.push(pending);
     else moved.set(pending.subject, [...(moved.get(pending.subject) ?? []), pending]);
   }
-  if (moved.size === 0) return [group];
-  const groups: WriteGroup[] = [{ ...group, events: staying, partition: home }];
-  for (const [subject, events] of moved) {
-    const holder = bySubject.get(subject)?.id ?? subject;
+  if (moved.size === 0) return { whole: group, home: group, moved: [] };
+  const groups = [...moved].map(([subject, events]): WriteGroup => {
+    const partition = partitionOf(bySubject.get(subject)!.id);
     const field = `${group.ledger!.field}:${subject}`;
-    groups.push({
-      events,
-      partition: partitionOf(holder),
-      ledger: { field, chunk: group.ledger!.chunk },
-    });
-  }
-  return groups;
+    return { events, partition, ledger: { field, chunk: group.ledger!.chunk } };
+  });
+  return { whole: group, home: { ...group, events: staying, partition: home }, moved: groups };
 }
 
 /** Writes the outcomes of one commit; true when the group must go again. */
@@ -271,5 +357,3 @@ function settle(group: WriteGroup, prepared: Prepared, result: CommitResult): bo
   }
   return true;
 }
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -19,8 +19,9 @@ export interface TimeLimits {
 function codeOfFault(path: readonly PropertyKey[]): ErrorCode {
   const last = path[path.length - 1];
   if (path[0] === "type") return "unknown_event_type";
+  if (last === "phone") return "invalid_phone";
   if (last === "amount" || last === "quantity") return "invalid_amount";
-  if (["id", "member", "order", "product", "visitor", "account"].includes(String(last))) {
+  if (["id", "member", "order", "product", "visitor", "account", "email"].includes(String(last))) {
     return "invalid_id";
   }
   return "invalid_request";
@@ -55,12 +56,20 @@ export function validateEvent(
     const detail = `items: a ${event.type} has at least one line`;
     return { rejection: { code: "invalid_request", detail } };
   }
-  const propertiesBytes = JSON.stringify(event.properties ?? {}).length;
-  if (propertiesBytes > EVENT_LIMITS.propertiesBytes) {
-    const detail = `properties: ${propertiesBytes} bytes, limit ${EVENT_LIMITS.propertiesBytes}`;
+  if (bytesOf(event.properties) > EVENT_LIMITS.propertiesBytes) {
+    const detail = `properties: more than ${EVENT_LIMITS.propertiesBytes} bytes of JSON`;
     return { rejection: { code: "invalid_request", detail } };
   }
   return { event };
+}
+
+function bytesOf(properties: EventInput["properties"]): number {
+  try {
+    return Buffer.byteLength(JSON.stringify(properties ?? {}));
+  } catch {
+    // Nested deeper than the stack: far beyond any limit.
+    return Number.POSITIVE_INFINITY;
+  }
 }
 
 const linesOf = (event: EventInput): number =>

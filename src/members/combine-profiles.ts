@@ -10,12 +10,12 @@ const union = (lists: readonly (readonly string[] | undefined)[]): string[] | un
 };
 
 /** The latest word on a channel and purpose wins; of two at one time, the refusal. */
-function combineConsents(parts: readonly Profile[]): Consent[] | undefined {
+export function latestConsents(consents: readonly Consent[]): Consent[] | undefined {
   const latest = new Map<string, Consent>();
-  for (const consent of parts.flatMap((part) => part.consents ?? [])) {
+  for (const consent of consents) {
     const key = `${consent.channel}\n${consent.purpose}`;
     const known = latest.get(key);
-    const newer = (consent.at ?? 0) - (known?.at ?? -1);
+    const newer = (consent.at ?? 0) - (known?.at ?? 0);
     const refuses = known?.status === "granted" && consent.status !== "granted";
     if (known === undefined || newer > 0 || (newer === 0 && refuses)) latest.set(key, consent);
   }
@@ -44,13 +44,13 @@ export function combineProfiles(id: string, parts: readonly Profile[]): Profile 
     id,
     createdAt: Math.min(...sorted.map((part) => part.createdAt)),
     updatedAt: Math.max(...sorted.map((part) => part.updatedAt)),
-    phones: phones !== undefined && phones.length > 1 ? phones : undefined,
+    phones: phones?.some((phone) => phone !== combined.phone) ? phones : undefined,
     accounts: union(sorted.map((part) => part.accounts)),
     visitors: union(sorted.map((part) => part.visitors)),
     emails: unionOfOthers(sorted, combined.email),
     tags: union(sorted.map((part) => part.tags)),
     attributes: Object.assign({}, ...sorted.map((part) => part.attributes ?? {})),
-    consents: combineConsents(sorted),
+    consents: latestConsents(sorted.flatMap((part) => part.consents ?? [])),
     vulnerable: sorted.some((part) => part.vulnerable === true) || undefined,
     doNotContact: sorted.some((part) => part.doNotContact === true) || undefined,
     personalization: sorted.some((part) => part.personalization === "off") ? "off" : undefined,

@@ -10,7 +10,7 @@ import type { RedisClient } from "../redis/clients.js";
 import { toStoreError } from "../redis/clients.js";
 import { hash32, identityKey } from "../redis/keys.js";
 import { parsePhone } from "./phone.js";
-import type { Profile } from "./profile.js";
+import type { MemberInput, Profile } from "./profile.js";
 
 export type IdentityKind = "phone" | "email" | "account" | "visitor";
 
@@ -35,6 +35,17 @@ export function identitiesOf(profile: Profile | null): Identity[] {
 
 export const sameIdentity = (a: Identity, b: Identity): boolean =>
   a.kind === b.kind && a.value === b.value;
+
+/** The profile names the identity, in whichever part. */
+export const isNamed = (profile: Profile | null, identity: Identity): boolean =>
+  identitiesOf(profile).some((one) => sameIdentity(one, identity));
+
+/** The least that makes a profile name the identity. */
+export function inputOf({ kind, value }: Identity): MemberInput {
+  if (kind === "phone") return { phone: value };
+  if (kind === "email") return { email: value };
+  return kind === "account" ? { accounts: [value] } : { visitors: [value] };
+}
 
 /**
  * What a reference names: a member id, an identity, or nobody (a withheld or impossible number).
@@ -63,10 +74,12 @@ export function requirePhone(text: string, defaultRegion: string): string {
 
 /**
  * The id of a member first met through an identity: the same in every process, so that two who meet
- * it at once make one member.
+ * it at once make one member. `attempt`: how many members met so have passed the identity on since
+ * (a phone number finds a new owner).
  */
-export function idFromIdentity({ kind, value }: Identity): string {
-  const parts = [0, 1, 2].map((seed) => hash32(`${kind}\n${value}`, seed).toString(36));
+export function idFromIdentity({ kind, value }: Identity, attempt = 0): string {
+  const name = attempt === 0 ? `${kind}\n${value}` : `${kind}\n${value}\n${attempt}`;
+  const parts = [0, 1, 2].map((seed) => hash32(name, seed).toString(36));
   return `${kind === "visitor" ? "v" : "m"}_${parts.join("")}`;
 }
 

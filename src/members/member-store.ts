@@ -241,23 +241,39 @@ export class MemberStore {
     );
   }
 
-  /** Which of these claims are already taken in the partition: used where a member moved slots. */
+  /**
+   * Contents of those of the claims (hex of the key → content) that are taken in any of the
+   * partitions: used where a member moved slots. One pipeline a node.
+   */
   async takenClaims(
-    partition: number,
-    keys: readonly Buffer[],
-  ): Promise<({ content: Buffer } | null)[]> {
-    const days = this.dedupeKeys(partition);
+    asked: readonly { partition: number; keys: readonly Buffer[] }[],
+  ): Promise<Map<string, Buffer>> {
+    const reads = asked.flatMap(({ partition, keys }) =>
+      this.dedupeKeys(partition).map((day) => ({ day, keys })),
+    );
     const outcomes = await groupedPipeline<(Buffer | null)[]>(
       this.client,
-      days.map((day) => ["hmget", day, ...keys]),
+      reads.map(({ day, keys }) => ["hmget", day, ...keys]),
     );
-    return keys.map((_, i) => {
-      for (const outcome of outcomes) {
-        if (outcome.error !== undefined) throw toStoreError(outcome.error);
-        const content = outcome.value[i];
-        if (content != null) return { content };
-      }
-      return null;
+    const taken = new Map<string, Buffer>();
+    outcomes.forEach((outcome, read) => {
+      if (outcome.error !== undefined) throw toStoreError(outcome.error);
+      outcome.value.forEach((content, i) => {
+        if (content !== null) taken.set(reads[read]!.keys[i]!.toString("hex"), content);
+      });
+    });
+    return taken;
+  }
+
+  /** The latest chunk a ledger reached, -1 for none. */
+  async reachedChunks(asked: readonly { partition: number; field: string }[]): Promise<number[]> {
+    const outcomes = await groupedPipeline<Buffer | null>(
+      this.client,
+      asked.map(({ partition, field }) => ["hget", importLedgerKey(partition), field]),
+    );
+    return outcomes.map((outcome) => {
+      if (outcome.error !== undefined) throw toStoreError(outcome.error);
+      return outcome.value === null ? -1 : Number(outcome.value.toString());
     });
   }
 

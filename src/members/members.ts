@@ -1,7 +1,8 @@
 /** Members: reading through merges, writing profiles, merging, erasing. */
-import { CuecardError } from "../errors.js";
+import { CuecardError, isCuecardError } from "../errors.js";
 import type { MemberRef } from "../events/event.js";
 import type { LogRecord } from "../events/log-record.js";
+import { backOff } from "../redis/back-off.js";
 import { partitionOf } from "../redis/keys.js";
 import { combineProfiles, partsOf } from "./combine-profiles.js";
 import {
@@ -10,11 +11,13 @@ import {
   identitiesOf,
   identityOf,
   idFromIdentity,
+  inputOf,
+  isNamed,
   requirePhone,
-  sameIdentity,
 } from "./identity.js";
 import type { Commit, MemberRecord, MemberStore, MemberWrite } from "./member-store.js";
-import type { Consent, MemberInput, Profile } from "./profile.js";
+import type { MemberInput, Profile } from "./profile.js";
+import { blank, writtenPart } from "./written-part.js";
 
 /** The part of the feature algebra a merge needs; given by the composition root. */
 export type MergeStates = (a: Buffer | null, b: Buffer | null) => Buffer | null;
@@ -25,7 +28,9 @@ export interface Resolved {
   readonly candidates: readonly string[];
 }
 
-const MAX_ROUNDS = 16;
+const MAX_ROUNDS = 24;
+/** Of the cookies a member logged in with, the latest. */
+const VISITORS_KEPT = 20;
 
 export class Members {
   readonly identities: IdentityStore;
@@ -61,9 +66,15 @@ export class Members {
     const { identity } = named;
     const records = await this.believed(identity);
     if (records[0] !== undefined) return records[0].id;
-    const id = idFromIdentity(identity);
-    await this.patch(id, inputOf(identity));
-    return id;
+    for (let attempt = 0; attempt < MAX_ROUNDS; attempt++) {
+      const id = idFromIdentity(identity, attempt);
+      const { profile } = await this.holderOf(id);
+      // Met by this identity once, known under another since: that is not who comes now.
+      if (profile !== null && !isNamed(profile, identity)) continue;
+      if (profile === null) await this.patch(id, inputOf(identity));
+      return id;
+    }
+    throw contended();
   }
 
   async get(id: string): Promise<MemberRecord> {
@@ -93,6 +104,7 @@ export class Members {
     if (target.id === from) throw new CuecardError("merge_invalid", "these are one member");
     if (source.erased || target.erased) throw new CuecardError("member_erased", "one was erased");
     if (!exists(source)) throw new CuecardError("member_unknown", "nothing is known of `from`");
+    if (!exists(target)) throw new CuecardError("member_unknown", "no member has this id");
     if (source.redirect === null) await this.redirect(from, target.id);
     return this.finishMerge(from);
   }
@@ -100,9 +112,18 @@ export class Members {
   /** Second and third step of a merge whose redirect stands: take over, then clear the source. */
   async finishMerge(from: string): Promise<Profile> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      await backOff(round);
       const source = await this.store.read(from);
       if (source.redirect === null) throw new CuecardError("merge_invalid", "it is not merged");
       const target = await this.store.readThrough(source.redirect);
+      if (target.redirect !== null) {
+        await this.breakRing(from);
+        continue;
+      }
+      if (target.erased) {
+        await this.eraseInto(source);
+        throw new CuecardError("member_erased", "the member it was merged into was erased");
+      }
       const sourcePart = source.profile ?? blank(from);
       const targetParts = partsOf(target.profile ?? blank(target.id));
       const known = targetParts.some((part) => part.id === from);
@@ -130,17 +151,19 @@ export class Members {
   /** A tombstone: from here on no read finds the member; bytes follow by compaction. */
   async erase(id: string): Promise<{ id: string; erasedAt: number }> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const record = await this.get(id);
+      await backOff(round);
+      const record = await this.holderOf(id);
+      if (record.erased) throw new CuecardError("member_erased", "this member was erased");
+      if (!exists(record)) throw new CuecardError("member_unknown", "no member has this id");
+      // Before the tombstone: behind it nobody knows any more which they were.
+      await this.unlinkAll(record);
       const erasedAt = Date.now();
       const gone = { state: null, profile: null, erased: new Date(erasedAt).toISOString() };
       const write = { id: record.id, expectedVersion: record.version, ...gone };
       const log: LogRecord = { kind: "erasure", member: record.id, at: erasedAt };
       if (!(await this.commit(write, log))) continue;
-      for (const identity of identitiesOf(record.profile)) {
-        await this.identities.unlink(identity, record.id);
-      }
       const parts = record.profile === null ? [] : partsOf(record.profile);
-      for (const part of parts) if (part.id !== record.id) await this.eraseRedirect(part.id, gone);
+      for (const part of parts) if (part.id !== record.id) await this.eraseRedirect(part.id);
       return { id: record.id, erasedAt };
     }
     throw contended();
@@ -149,21 +172,30 @@ export class Members {
   /** Carries a visitor's history over to the member on login; does nothing the second time. */
   async login(memberId: string, visitor: string): Promise<void> {
     const identity: Identity = { kind: "visitor", value: visitor };
-    const anonymous = await this.store.read(idFromIdentity(identity));
-    if (isUnfinished(anonymous)) {
-      await this.finishMerge(anonymous.id);
-      return;
+    const anonymousId = idFromIdentity(identity);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      await backOff(round);
+      const anonymous = await this.holderOf(anonymousId);
+      const member = await this.holderOf(memberId);
+      if (anonymous.id === member.id) return;
+      if (anonymous.id !== anonymousId || !exists(anonymous)) {
+        if (isNamed(member.profile, identity)) return;
+        await this.writePart(memberId, {}, (known) => ({
+          ...known,
+          visitors: [...(known.visitors ?? []), visitor].slice(-VISITORS_KEPT),
+        }));
+        return;
+      }
+      if (!exists(member)) await this.patch(memberId, {});
+      try {
+        await this.merge(memberId, anonymousId);
+        return;
+      } catch (error) {
+        // Another login of the same visitor was faster: look again where it led.
+        if (!isCuecardError(error) || error.code !== "merge_invalid") throw error;
+      }
     }
-    if (anonymous.redirect === null && exists(anonymous)) {
-      const target = await this.store.readThrough(memberId);
-      if (!exists(target)) await this.patch(memberId, {});
-      await this.merge(memberId, anonymous.id);
-      return;
-    }
-    const known = await this.store.readThrough(memberId);
-    if (identitiesOf(known.profile).some((one) => sameIdentity(one, identity))) return;
-    const visitors = [...(known.profile?.visitors ?? []), visitor].slice(-20);
-    await this.patch(memberId, { visitors });
+    throw contended();
   }
 
   private async believed(identity: Identity): Promise<MemberRecord[]> {
@@ -171,8 +203,7 @@ export class Members {
     const records = await Promise.all(ids.map((id) => this.store.readThrough(id)));
     const unique = new Map(records.map((record) => [record.id, record]));
     return [...unique.values()].filter(
-      (record) =>
-        !record.erased && identitiesOf(record.profile).some((one) => sameIdentity(one, identity)),
+      (record) => !record.erased && isNamed(record.profile, identity),
     );
   }
 
@@ -183,8 +214,13 @@ export class Members {
   ): Promise<Profile> {
     const given = this.normalise(input);
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      await backOff(round);
       const record = await this.holderOf(subject);
-      if (record.erased) throw new CuecardError("member_erased", "this member was erased");
+      if (record.erased) {
+        // Linked in a round that lost against the erasure.
+        if (round > 0) await this.unlinkAll({ id: record.id, profile: blank(subject, given) });
+        throw new CuecardError("member_erased", "this member was erased");
+      }
       const parts = record.profile === null ? [] : partsOf(record.profile);
       const known = parts.find((part) => part.id === subject);
       const part = writtenPart(subject, known, base, given);
@@ -195,14 +231,27 @@ export class Members {
       const at = part.updatedAt;
       const log: LogRecord = { kind: "profile", member: record.id, subject, at, profile: part };
       if (!(await this.commit(write, log))) continue;
-      const kept = identitiesOf(profile);
-      for (const identity of identitiesOf(record.profile)) {
-        if (kept.some((one) => sameIdentity(one, identity))) continue;
-        await this.identities.unlink(identity, record.id);
-      }
+      await this.settleLinks(record, profile);
       return profile;
     }
     throw contended();
+  }
+
+  /** One writer may take an identity away while another gives it: what the profile says now holds. */
+  private async settleLinks(before: MemberRecord, after: Profile): Promise<void> {
+    const gained = identitiesOf(after).filter((one) => !isNamed(before.profile, one));
+    for (const identity of gained) await this.identities.link(identity, before.id);
+    const lost = identitiesOf(before.profile).filter((one) => !isNamed(after, one));
+    if (lost.length === 0) return;
+    for (const identity of lost) await this.identities.unlink(identity, before.id);
+    const { profile } = await this.store.readThrough(before.id);
+    for (const identity of lost) {
+      if (isNamed(profile, identity)) await this.identities.link(identity, before.id);
+    }
+  }
+
+  private async unlinkAll({ id, profile }: Pick<MemberRecord, "id" | "profile">): Promise<void> {
+    for (const identity of identitiesOf(profile)) await this.identities.unlink(identity, id);
   }
 
   /**
@@ -220,7 +269,11 @@ export class Members {
     const phones = input.phones?.map((one) => this.phone(one));
     const email = input.email?.trim().toLowerCase();
     const now = Date.now();
-    const consents = input.consents?.map((consent) => ({ ...consent, at: consent.at ?? now }));
+    // A word from the future would outweigh every later one.
+    const consents = input.consents?.map((consent) => ({
+      ...consent,
+      at: Math.min(consent.at ?? now, now),
+    }));
     return {
       ...input,
       ...phone,
@@ -236,6 +289,7 @@ export class Members {
 
   private async redirect(from: string, target: string): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      await backOff(round);
       const source = await this.store.read(from);
       if (source.redirect !== null) return;
       const write = { id: from, expectedVersion: source.version, redirect: target };
@@ -254,17 +308,50 @@ export class Members {
     }
   }
 
-  private async eraseRedirect(
-    id: string,
-    gone: Pick<MemberWrite, "state" | "profile" | "erased">,
-  ): Promise<void> {
+  /** A merged-away id becomes a tombstone of its own, with whatever it still holds. */
+  private async eraseRedirect(id: string): Promise<void> {
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      await backOff(round);
       const record = await this.store.read(id);
-      const write = { id, expectedVersion: record.version, redirect: null, ...gone };
-      const log: LogRecord = { kind: "erasure", member: id, at: Date.now() };
-      if (await this.commit(write, log)) return;
+      const at = Date.now();
+      const erased = new Date(at).toISOString();
+      const gone = { state: null, profile: null, redirect: null, erased };
+      const write = { id, expectedVersion: record.version, ...gone };
+      if (await this.commit(write, { kind: "erasure", member: id, at })) return;
     }
     throw contended();
+  }
+
+  /** Its target was erased before taking over: whoever was merged into it goes as well. */
+  private async eraseInto(source: MemberRecord): Promise<void> {
+    await this.unlinkAll(source);
+    const parts = source.profile === null ? [] : partsOf(source.profile);
+    for (const id of new Set([...parts.map((part) => part.id), source.id])) {
+      await this.eraseRedirect(id);
+    }
+  }
+
+  /**
+   * Members merged into each other at the same time lead round in a ring. Of the redirects that
+   * nobody has acted on (the last one set is always among them) the one of the smallest id goes.
+   */
+  private async breakRing(start: string): Promise<void> {
+    const chain: MemberRecord[] = [];
+    let record = await this.store.read(start);
+    while (record.redirect !== null && !chain.some((one) => one.id === record.id)) {
+      chain.push(record);
+      record = await this.store.read(record.redirect);
+    }
+    if (record.redirect === null) return;
+    const ring = chain.slice(chain.findIndex((one) => one.id === record.id));
+    const isTaken = (id: string): boolean =>
+      ring.some(
+        (one) => one.id !== id && (one.profile?.merged ?? []).some((part) => part.id === id),
+      );
+    const [last] = ring.filter((one) => !isTaken(one.id)).sort((a, b) => (a.id < b.id ? -1 : 1));
+    if (last === undefined) return;
+    const undone = { ...mergeRecord(last.redirect!, last.id), undone: true };
+    await this.commit({ id: last.id, expectedVersion: last.version, redirect: null }, undone);
   }
 
   /** false: the version moved; read again. */
@@ -294,44 +381,3 @@ const mergeRecord = (member: string, from: string): LogRecord => ({
   from,
   at: Date.now(),
 });
-
-const blank = (id: string): Profile => ({ id, createdAt: Date.now(), updatedAt: 0 });
-
-function inputOf({ kind, value }: Identity): MemberInput {
-  if (kind === "phone") return { phone: value };
-  if (kind === "email") return { email: value };
-  return kind === "account" ? { accounts: [value] } : { visitors: [value] };
-}
-
-function writtenPart(
-  id: string,
-  known: Profile | undefined,
-  base: (known: MemberInput) => MemberInput,
-  given: MemberInput,
-): Profile {
-  const { createdAt, updatedAt: _, merged: __, ...rest } = known ?? blank(id);
-  const kept = base(rest);
-  const attributes = { ...kept.attributes, ...given.attributes };
-  const consents = joinConsents(kept.consents, given.consents);
-  const now = Date.now();
-  return {
-    ...kept,
-    ...given,
-    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
-    ...(consents === undefined ? {} : { consents }),
-    id,
-    createdAt: known === undefined ? now : createdAt,
-    updatedAt: now,
-  };
-}
-
-/** A new word on a channel and purpose replaces the one before; the others stay. */
-function joinConsents(
-  known: Consent[] | undefined,
-  given: Consent[] | undefined,
-): Consent[] | undefined {
-  if (given === undefined) return known;
-  const isGiven = (consent: Consent): boolean =>
-    given.some((one) => one.channel === consent.channel && one.purpose === consent.purpose);
-  return [...(known ?? []).filter((consent) => !isGiven(consent)), ...given];
-}

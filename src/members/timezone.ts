@@ -31,8 +31,9 @@ export function zoneOf(profile: Profile | null): string | null {
 }
 
 const formats = new Map<string, Intl.DateTimeFormat | null>();
-const offsets = new Map<string, { hour: number; offsetHours: number }>();
+const offsets = new Map<string, { span: number; offsetHours: number }>();
 const HOUR_MS = 3_600_000;
+const SPAN_MS = HOUR_MS / 2;
 /** Zones come from members' records: the caches must not grow with their imagination. */
 const CACHE_LIMIT = 1000;
 
@@ -61,20 +62,20 @@ function formatOf(zone: string): Intl.DateTimeFormat | null {
 
 export const isZone = (zone: string): boolean => formatOf(zone) !== null;
 
-/** Hours east of UTC at an instant (epoch ms); 0 for an unknown zone. Cached by the hour: no DST change lies inside one. */
+/** Hours east of UTC at an instant (epoch ms); 0 for an unknown zone. Cached by the half hour: no change of clocks lies inside one. */
 export function utcOffsetHours(zone: string | null, at: number): number {
   if (zone === null) return 0;
-  const hour = Math.floor(at / HOUR_MS);
+  const span = Math.floor(at / SPAN_MS);
   const known = offsets.get(zone);
-  if (known?.hour === hour) return known.offsetHours;
+  if (known?.span === span) return known.offsetHours;
   const format = formatOf(zone);
   if (format === null) return 0;
   const parts = Object.fromEntries(
-    format.formatToParts(hour * HOUR_MS).map((part) => [part.type, Number(part.value)]),
+    format.formatToParts(span * SPAN_MS).map((part) => [part.type, Number(part.value)]),
   ) as Record<"year" | "month" | "day" | "hour" | "minute" | "second", number>;
   const local = Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute);
-  const offsetHours = (local - hour * HOUR_MS) / HOUR_MS;
+  const offsetHours = (local - span * SPAN_MS) / HOUR_MS;
   if (offsets.size >= CACHE_LIMIT) offsets.clear();
-  offsets.set(zone, { hour, offsetHours });
+  offsets.set(zone, { span, offsetHours });
   return offsetHours;
 }

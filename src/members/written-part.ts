@@ -1,0 +1,37 @@
+/** A member's own part of a profile: what it says after a write. */
+import { latestConsents } from "./combine-profiles.js";
+import type { MemberInput, Profile } from "./profile.js";
+
+/** Somebody of whom nothing was written yet: any word written counts as later. */
+export const blank = (id: string, input: MemberInput = {}): Profile => ({
+  ...input,
+  id,
+  createdAt: Date.now(),
+  updatedAt: 0,
+});
+
+/**
+ * `base` picks what stays of what was known (PUT: nothing, PATCH: all). Attributes are joined by name,
+ * consents by channel and purpose.
+ */
+export function writtenPart(
+  id: string,
+  known: Profile | undefined,
+  base: (known: MemberInput) => MemberInput,
+  given: MemberInput,
+): Profile {
+  const { createdAt, updatedAt: _, merged: __, ...rest } = known ?? blank(id);
+  const kept = base(rest);
+  const attributes = { ...kept.attributes, ...given.attributes };
+  const consents = latestConsents([...(kept.consents ?? []), ...(given.consents ?? [])]);
+  const now = Date.now();
+  return {
+    ...kept,
+    ...given,
+    ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
+    ...(consents === undefined ? {} : { consents }),
+    id,
+    createdAt: known === undefined ? now : createdAt,
+    updatedAt: now,
+  };
+}
