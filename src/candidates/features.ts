@@ -146,7 +146,9 @@ function writeProduct(
   out[at + 8] = set.coPurchaseMax[i];
   out[at + 9] = touch === -1 ? Number.NaN : (view.now - view.touchedAt[touch]) / DAY_SECONDS;
   out[at + 10] = touch === -1 ? 0 : view.touchedCart[touch];
-  out[at + 11] = (request.history.now - snapshot.launchedAt[index]) / (1000 * DAY_SECONDS);
+  const ageDays = (request.history.now - snapshot.launchedAt[index]) / (1000 * DAY_SECONDS);
+  // Looking back, a record may be younger than what it describes: then its age is not known.
+  out[at + 11] = ageDays >= 0 ? ageDays : Number.NaN;
   out[at + 12] = bitCount(set.sources[i]);
 }
 

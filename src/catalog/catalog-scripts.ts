@@ -69,7 +69,8 @@ return 1`,
 });
 
 /**
- * ARGV: kind, now, then (id, fingerprint, name, category, price, first day seen) per product, '' where unknown.
+ * ARGV: kind, now, then (id, fingerprint, name, category, price, first day seen) per product, ''
+ * where unknown.
  * Adds absent products with source "event"; fills what an "event" record lacks; never touches a
  * record a person wrote. Returns refusals like putRecordsScript.
  */

@@ -147,7 +147,7 @@ export class CatalogStore {
           name ?? "",
           category ?? "",
           unitPrice === undefined ? "" : String(unitPrice),
-          at === undefined ? "" : new Date(at).toISOString().slice(0, 10),
+          at === undefined ? "" : dayOf(at),
         ]);
       const reply = await this.#run(registerSeenScript, "products", [String(this.#now()), ...args]);
       refused.push(...refusalsOf(reply, seen, start));
@@ -262,10 +262,13 @@ function refusalsOf(
   return refused;
 }
 
-/** One entry an id; the first name, category and positive price seen count. */
+/** `yyyy-mm-dd`, UTC. */
+export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
+
 const earlier = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 
+/** One entry an id: the first name, category and positive price seen, and the earliest time. */
 function mergeSeen(lines: readonly SeenProduct[]): SeenProduct[] {
   const byId = new Map<string, SeenProduct>();
   for (const { id, name, category, unitPrice, at } of lines) {

@@ -5,7 +5,7 @@
 import { isStoreUnavailable, type RedisClient } from "../redis/clients.js";
 import { type Logger, metrics } from "../telemetry.js";
 import { buildSnapshot, emptySnapshot, nextSnapshot } from "./build-snapshot.js";
-import { type CatalogChanges, CatalogStore, type SeenProduct } from "./catalog-store.js";
+import { type CatalogChanges, CatalogStore, dayOf, type SeenProduct } from "./catalog-store.js";
 import type { CatalogSnapshot } from "./snapshot.js";
 
 export interface CatalogOptions {
@@ -97,7 +97,8 @@ export class Catalog {
     return (
       (known.name === undefined && Boolean(line.name)) ||
       (known.category === undefined && Boolean(line.category)) ||
-      (known.price === undefined && (line.unitPrice ?? 0) > 0)
+      (known.price === undefined && (line.unitPrice ?? 0) > 0) ||
+      (line.at !== undefined && (known.launchedAt ?? "9999") > dayOf(line.at))
     );
   }
 

@@ -134,6 +134,22 @@ describe("the catalog store", () => {
     expect(await store.version()).toBe(version);
   });
 
+  it("takes the earliest day a product was seen as its first on sale, in whatever order", async () => {
+    const day = (text: string) => Date.parse(`${text}T15:00:00Z`);
+    await store.registerSeen([{ id: "p", at: day("2026-03-02") }]);
+    await store.registerSeen([{ id: "p", at: day("2026-03-05") }]);
+    expect(await store.getProduct("p")).toMatchObject({ launchedAt: "2026-03-02" });
+    const catalog = await openCatalog(60_000);
+    await catalog.registerSeen([
+      { id: "p", at: day("2026-03-01") },
+      { id: "p", at: day("2026-02-01") },
+    ]);
+    expect(catalog.current().launchedAt[0]).toBe(Date.parse("2026-02-01"));
+    const asked = vi.spyOn(catalog.store, "registerSeen");
+    await catalog.registerSeen([{ id: "p", at: day("2026-02-01") }]);
+    expect(asked).not.toHaveBeenCalled();
+  });
+
   it("keeps coupons apart from products", async () => {
     await store.putCoupon("c1", { label: "5 off", amountOff: 5 });
     await store.putProduct("c1", { name: "Tea" });
