@@ -34,6 +34,9 @@ interface Scope {
 }
 
 export class EventLog implements LogReader {
+  /** Erasures of the archive's latest generation met: a look at one partition asks for them too. */
+  private erasures: { generation: number; members: ReadonlySet<string> } | undefined;
+
   constructor(
     private readonly client: RedisClient,
     private readonly dataDir: string,
@@ -56,12 +59,15 @@ export class EventLog implements LogReader {
   }
 
   /** Members with an erasure record in the archive. */
-  private async archivedErasures(manifest: Manifest): Promise<Set<string>> {
+  private async archivedErasures(manifest: Manifest): Promise<ReadonlySet<string>> {
+    const { generation } = manifest;
+    if (this.erasures?.generation === generation) return this.erasures.members;
     const erased = new Set<string>();
     const query = { partitions: everyPartition(), kinds: ["erasure"] };
     for await (const entries of readArchive(this.dataDir, manifest, query)) {
       for (const { text } of entries) erased.add((JSON.parse(text) as { m: string }).m);
     }
+    this.erasures = { generation, members: erased };
     return erased;
   }
 
