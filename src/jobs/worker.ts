@@ -1,4 +1,5 @@
 /** Runs the jobs: takes them from the queues, one heavy one at a time, and ends cleanly. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { UnrecoverableError, WaitingError, Worker } from "bullmq";
 import { CuecardError, type ErrorCode, isCuecardError } from "../errors.js";
 import {
@@ -22,6 +23,7 @@ import {
   queueOptions,
   TICK,
 } from "./queues.js";
+import { repeat } from "./repeat.js";
 import type { ChildCommand } from "./run-in-child.js";
 import type { Schedule } from "./schedule.js";
 import { registerSchedulers } from "./schedulers.js";
@@ -61,6 +63,7 @@ const CANCEL_POLL_MS = 1_000;
 const OBSERVE_INTERVAL_MS = 10_000;
 const DEFAULT_GRACE_MS = 3_000;
 const DEFAULT_CLOSE_WAIT_MS = 20_000;
+const CLOSE_MARGIN_MS = 2_000;
 
 /** What another attempt would not mend. */
 const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -71,14 +74,22 @@ const FINAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "xgboost_missing",
 ]);
 
-/** Registers the schedules and starts to work. Waits for the queue's Redis when it is away. */
+/**
+ * Registers the schedules and starts to work. Waits for the queue's Redis when it is away. Throws
+ * `config_invalid` for a pattern that is none.
+ */
 export async function startWorker(deps: WorkerDeps): Promise<JobWorker> {
   const client = connectRedis(deps.queueTarget, "work", {
     logger: deps.logger,
     name: "cuecard-work",
   });
   const queues = openQueues(client, false);
-  await registerSchedulers(queues, deps.schedules);
+  try {
+    await registerSchedulers(queues, deps.schedules);
+  } catch (error) {
+    closeRedis(client);
+    throw error;
+  }
   const worker = new RunningWorker(deps, client, queues);
   deps.logger.info({ jobs: deps.schedules.length }, "job worker is up");
   return worker;
@@ -92,7 +103,7 @@ interface Run {
 class RunningWorker implements JobWorker {
   private readonly workers: Worker<JobPayload, JobResult>[];
   private readonly runs = new Map<string, Run>();
-  private readonly observer: NodeJS.Timeout;
+  private readonly stopObserving: () => void;
   private closing: Promise<void> | undefined;
 
   constructor(
@@ -101,9 +112,7 @@ class RunningWorker implements JobWorker {
     private readonly queues: Queues,
   ) {
     this.workers = QUEUE_NAMES.map((name) => this.open(name));
-    this.observer = setInterval(() => this.observe(), OBSERVE_INTERVAL_MS);
-    this.observer.unref();
-    this.observe();
+    this.stopObserving = repeat(OBSERVE_INTERVAL_MS, () => this.observe());
   }
 
   close(): Promise<void> {
@@ -112,15 +121,17 @@ class RunningWorker implements JobWorker {
   }
 
   private async end(): Promise<void> {
-    clearInterval(this.observer);
+    this.stopObserving();
     const closed = this.workers.map((worker) => worker.close());
     this.stopRuns((run) => run.heavy);
-    const { closeWaitMs = DEFAULT_CLOSE_WAIT_MS } = this.deps;
+    const { closeWaitMs = DEFAULT_CLOSE_WAIT_MS, graceMs = DEFAULT_GRACE_MS } = this.deps;
     const timer = setTimeout(() => this.stopRuns(() => true), closeWaitMs);
-    await Promise.allSettled(closed);
+    // With Redis away nothing would ever be told: then the next worker finds the jobs stalled.
+    const limit = sleep(closeWaitMs + graceMs + CLOSE_MARGIN_MS, undefined, { ref: false });
+    await Promise.race([Promise.allSettled(closed), limit]);
     clearTimeout(timer);
-    await Promise.allSettled(QUEUE_NAMES.map((name) => this.queues[name].close()));
     closeRedis(this.client);
+    await Promise.allSettled(QUEUE_NAMES.map((name) => this.queues[name].close()));
     this.deps.logger.info("job worker is down");
   }
 
@@ -236,8 +247,7 @@ class RunningWorker implements JobWorker {
       const now = await queue.getJob(job.id!).catch(() => job);
       if (now === undefined || now.data.cancelled) run.stop.abort(new JobStop("cancelled"));
     };
-    const timer = setInterval(look, CANCEL_POLL_MS);
-    return () => clearInterval(timer);
+    return repeat(CANCEL_POLL_MS, look);
   }
 
   private scheduleOf(name: string): Schedule | undefined {

@@ -5,7 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { CuecardError } from "../errors.js";
-import type { RedisClient } from "./clients.js";
+import { type RedisClient, withDeadline } from "./clients.js";
 import { fenceKey, lockKey } from "./keys.js";
 import { defineScript, runScript } from "./scripts.js";
 
@@ -30,6 +30,7 @@ export interface LeaseOptions {
 }
 
 const MAX_POLL_MS = 250;
+const RELEASE_DEADLINE_MS = 1_000;
 
 /**
  * KEYS: lock, fence. ARGV: ttl in ms.
@@ -101,7 +102,8 @@ export async function withLease<T>(
   } finally {
     stopRenewing();
     // Best effort: when Redis is away the lock expires by itself.
-    await runScript(client, releaseScript, keysOf(name), [token]).catch(() => undefined);
+    const release = runScript(client, releaseScript, keysOf(name), [token]);
+    await withDeadline(release, RELEASE_DEADLINE_MS).catch(() => undefined);
   }
 }
 

@@ -75,6 +75,13 @@ describe("registerSchedulers", () => {
     expect(await registered()).toEqual(due);
   });
 
+  it.each(["every day", "99 * * * *"])("refuses the pattern %j", async (pattern) => {
+    await expect(registerSchedulers(queues, withPattern("train", pattern))).rejects.toMatchObject({
+      code: "config_invalid",
+      detail: expect.stringContaining("jobs.train"),
+    });
+  });
+
   it("makes the worker run the job, again and again", async () => {
     const worker = await startTestWorker(store.target, client, {
       schedules: withPattern("stages", "* * * * * *").map((schedule) =>
