@@ -195,7 +195,7 @@ export class Exchange {
     if (thrown instanceof ClientGone || res.destroyed) return STATUS_CLIENT_GONE;
     const error = asCuecardError(thrown);
     if (error.code === "internal") {
-      const cause = describeForLog(error.cause ?? error);
+      const cause = describeForLog(thrown);
       this.#logger.error({ requestId, route: label, error: cause }, "http: a request failed");
     } else if (error.status >= 500 && this.#logger.isLevelEnabled("debug")) {
       this.#logger.debug({ requestId, route: label, code: error.code }, "http: refused");

@@ -115,6 +115,16 @@ describe.each([
     expect(answer).toContain("1 MiB");
   });
 
+  it("lets a client that is still sending read why it was refused", async () => {
+    const long = 16 * 1_048_576;
+    const answer = await talk(
+      server.port,
+      "POST /v1/scores HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong-key\r\n" +
+        `Content-Length: ${long}\r\n\r\n${" ".repeat(long)}`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 401 /);
+  });
+
   it("refuses a chunked body once it is beyond the limit", async () => {
     const chunk = `10000\r\n${" ".repeat(65_536)}\r\n`;
     const answer = await talk(
