@@ -1,31 +1,20 @@
-/**
- * OpenAPI 3.1, generated from the table of routes and from the very schemas that validate. What a
- * schema does by code (refinements) is said here in JSON Schema, and a test compares the two.
- */
-import { z } from "zod";
-import { couponInputSchema, productInputSchema } from "../catalog/records.js";
-import {
-  recommendationRequestSchema,
-  recommendationResponseSchema,
-  scoresRequestSchema,
-  scoresResponseSchema,
-  suggestionSchema,
-} from "../decision/answer.js";
+/** OpenAPI 3.1, generated from the table of routes and from the very schemas that validate. */
 import { ERRORS, type ErrorCode } from "../errors.js";
-import {
-  EVENT_TYPES,
-  eventInputSchema,
-  idSchema,
-  memberRefSchema,
-  timeSchema,
-} from "../events/event.js";
-import { consentSchema, memberInputSchema } from "../members/profile.js";
+import { idSchema } from "../events/event.js";
 import { sizeText } from "./body.js";
-import { problemSchema } from "./problem.js";
+import {
+  componentsOf,
+  inline,
+  inputNames,
+  type JsonSchema,
+  type Names,
+  outputNames,
+  refTo,
+  requestSchemaOf,
+} from "./openapi-schemas.js";
 import { BODY_LIMIT_BYTES, type Route, TAGS } from "./route.js";
-import * as records from "./schemas.js";
 
-export type JsonSchema = z.core.JSONSchema.BaseSchema;
+export type { JsonSchema } from "./openapi-schemas.js";
 
 export interface Operation {
   operationId: string;
@@ -69,104 +58,6 @@ export interface OpenApiDocument {
   "x-errors": Record<string, { status: number; title: string; remedy: string }>;
 }
 
-/** Names of what callers send. Everything else is named after its route. */
-const INPUT_NAMES: Record<string, z.ZodType> = {
-  Id: idSchema,
-  Time: timeSchema,
-  MemberRef: memberRefSchema,
-  Event: eventInputSchema,
-  RecommendationRequest: recommendationRequestSchema,
-  ScoresRequest: scoresRequestSchema,
-  ConsentInput: consentSchema,
-  MemberInput: memberInputSchema,
-  ProductInput: productInputSchema,
-  CouponInput: couponInputSchema,
-};
-
-const OUTPUT_NAMES: Record<string, z.ZodType> = {
-  RecommendationResponse: recommendationResponseSchema,
-  Suggestion: suggestionSchema,
-  ScoresResponse: scoresResponseSchema,
-  IngestResult: records.ingestResultSchema,
-  Member: records.memberRecordSchema,
-  Consent: records.consentRecordSchema,
-  MergedProfile: records.mergedProfileSchema,
-  MemberExport: records.memberExportSchema,
-  Erasure: records.erasureSchema,
-  TimelineEntry: records.timelineEntrySchema,
-  Product: records.productSchema,
-  BulkResult: records.bulkResultSchema,
-  Coupon: records.couponSchema,
-  Model: records.modelSummarySchema,
-  Job: records.jobSummarySchema,
-  JobStarted: records.jobStartedSchema,
-  ApiKey: records.keyRecordSchema,
-  ApiKeyCreated: records.keyCreatedSchema,
-  Readiness: records.readinessSchema,
-  Problem: problemSchema,
-};
-
-const NOT_BLANK_AT_ENDS = "^\\S([\\s\\S]*\\S)?$";
-const EVENT_TYPE = `^(${EVENT_TYPES.join("|")}|custom_[a-z0-9_]{1,56})$`;
-
-type Override = NonNullable<z.core.ToJSONSchemaParams["override"]>;
-
-/** Says in JSON Schema what the schemas check by code, and keeps answers open for new fields. */
-const overrideFor =
-  (io: "input" | "output", closedAnswers: boolean): Override =>
-  ({ zodSchema, jsonSchema }) => {
-    if (zodSchema === idSchema) {
-      jsonSchema.allOf = [{ pattern: NOT_BLANK_AT_ENDS }];
-      jsonSchema.description =
-        "1 to 200 characters, no control characters, no blank at either end.";
-    } else if (zodSchema === eventInputSchema.shape.type) jsonSchema.pattern = EVENT_TYPE;
-    else if (zodSchema === timeSchema)
-      jsonSchema.description = "ISO 8601 with zone, or epoch milliseconds.";
-    if (io === "output" && !closedAnswers && jsonSchema.additionalProperties === false) {
-      delete jsonSchema.additionalProperties;
-    }
-  };
-
-const pascal = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
-
-type Names = z.core.$ZodRegistry<{ id: string }>;
-
-/** Every schema of one direction under its name. */
-function namesOf(
-  known: Record<string, z.ZodType>,
-  routes: readonly Route[],
-  io: "input" | "output",
-): Names {
-  const names: Names = z.registry<{ id: string }>();
-  for (const [id, schema] of Object.entries(known)) names.add(schema, { id });
-  for (const one of routes) {
-    const schema = io === "input" ? requestSchemaOf(one) : one.response;
-    if (schema === undefined || names.has(schema)) continue;
-    names.add(schema, { id: `${pascal(one.name)}${io === "input" ? "Request" : "Response"}` });
-  }
-  return names;
-}
-
-const requestSchemaOf = (one: Route): z.ZodType | undefined =>
-  one.documentedBody ?? one.body ?? one.ndjson;
-
-const refTo = (id: string): string => `#/components/schemas/${id}`;
-
-function componentsOf(names: Names, io: "input" | "output", closedAnswers: boolean) {
-  const { schemas } = z.toJSONSchema(names, {
-    uri: refTo,
-    io,
-    unrepresentable: "any",
-    override: overrideFor(io, closedAnswers),
-  });
-  for (const schema of Object.values(schemas)) {
-    delete schema.$schema;
-    delete schema.$id;
-    delete schema.id;
-  }
-  return schemas;
-}
-
 function parametersOf(one: Route): Operation["parameters"] {
   const inPath = [...one.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
     name,
@@ -182,19 +73,6 @@ function parametersOf(one: Route): Operation["parameters"] {
     return { name, in: "query", required: required.includes(name), description, schema };
   });
   return [...inPath, ...inQuery];
-}
-
-/** Query values arrive as text: the output side says what they must read as. */
-function inline(schema: z.ZodType): JsonSchema {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, {
-    io: "output",
-    unrepresentable: "any",
-    override: overrideFor("output", true),
-  });
-  const required = (rest.required ?? []).filter(
-    (name) => (rest.properties?.[name] as JsonSchema | undefined)?.default === undefined,
-  );
-  return rest.required === undefined ? rest : { ...rest, required };
 }
 
 /** The codes a route can answer: its own, and those that follow from what it takes. */
@@ -286,8 +164,8 @@ export function openApiDocument(
   routes: readonly Route[],
   options: { closedAnswers?: boolean } = {},
 ): OpenApiDocument {
-  const inputs = namesOf(INPUT_NAMES, routes, "input");
-  const outputs = namesOf(OUTPUT_NAMES, routes, "output");
+  const inputs = inputNames(routes);
+  const outputs = outputNames(routes);
   const paths: OpenApiDocument["paths"] = {};
   for (const one of routes) {
     paths[one.path] ??= {};
