@@ -35,7 +35,11 @@ export const ERRORS = define({
     title: "The content type is not supported here",
     remedy: "Use application/json (application/x-ndjson for bulk routes).",
   },
-  not_found: { status: 404, title: "There is nothing at this address", remedy: "See /docs for the routes." },
+  not_found: {
+    status: 404,
+    title: "There is nothing at this address",
+    remedy: "See /docs for the routes.",
+  },
   method_not_allowed: {
     status: 405,
     title: "This address does not take that method",
@@ -67,7 +71,11 @@ export const ERRORS = define({
     title: "This API key is not known",
     remedy: "List keys with `cuecard keys list`; make one with `cuecard keys create`.",
   },
-  key_not_found: { status: 404, title: "There is no such API key", remedy: "GET /v1/keys lists them." },
+  key_not_found: {
+    status: 404,
+    title: "There is no such API key",
+    remedy: "GET /v1/keys lists them.",
+  },
   scope_missing: {
     status: 403,
     title: "This key has not the scope the route needs",
@@ -107,7 +115,8 @@ export const ERRORS = define({
   invalid_time: {
     status: 400,
     title: "The time cannot be read",
-    remedy: "Use ISO 8601, epoch seconds or milliseconds, or a local date and time with --timezone.",
+    remedy:
+      "Use ISO 8601, epoch seconds or milliseconds, or a local date and time with --timezone.",
   },
   row_broken: {
     status: 400,
@@ -129,7 +138,8 @@ export const ERRORS = define({
   merge_invalid: {
     status: 409,
     title: "These members cannot be merged or un-merged",
-    remedy: "See `detail`: a member cannot be merged with itself, into one merged into it, or twice.",
+    remedy:
+      "See `detail`: a member cannot be merged with itself, into one merged into it, or twice.",
   },
   product_unknown: { status: 404, title: "There is no such product", remedy: "Check the id." },
   product_id_collision: {
@@ -144,7 +154,11 @@ export const ERRORS = define({
   },
   coupon_unknown: { status: 404, title: "There is no such coupon", remedy: "Check the id." },
   channel_unknown: { status: 404, title: "There is no such channel", remedy: "Check the id." },
-  model_unknown: { status: 404, title: "There is no such model", remedy: "GET /v1/models lists them." },
+  model_unknown: {
+    status: 404,
+    title: "There is no such model",
+    remedy: "GET /v1/models lists them.",
+  },
   job_unknown: { status: 404, title: "There is no such job", remedy: "GET /v1/jobs lists them." },
   // Trouble
   store_unavailable: {
@@ -178,7 +192,11 @@ export const ERRORS = define({
     remedy: "Quote the requestId; the log entry with that id says what happened.",
   },
   // Start, command line and jobs (no HTTP caller sees these; exit codes do)
-  config_invalid: { status: 500, title: "The configuration is not valid", remedy: "See the faults listed." },
+  config_invalid: {
+    status: 500,
+    title: "The configuration is not valid",
+    remedy: "See the faults listed.",
+  },
   redis_missing: {
     status: 500,
     title: "No redis-server or valkey-server on this machine",
@@ -219,7 +237,8 @@ export const ERRORS = define({
   xgboost_missing: {
     status: 500,
     title: "The XGBoost library is not on this machine",
-    remedy: "apt-get install libxgboost0, brew install xgboost, or set XGBOOST_LIBRARY. Serving works without it.",
+    remedy:
+      "apt-get install libxgboost0, brew install xgboost, or set XGBOOST_LIBRARY. Serving works without it.",
   },
   model_invalid: {
     status: 500,
