@@ -105,7 +105,7 @@ export interface ImportProgress {
 const LINE_EVERY_MS = 5_000;
 
 /** A bar on a terminal; elsewhere a line every few seconds. */
-export function showProgress(stream: NodeJS.WriteStream = process.stderr): ImportProgress {
+export function importProgress(stream: NodeJS.WriteStream = process.stderr): ImportProgress {
   return stream.isTTY ? showBar(stream) : showLines(stream);
 }
 
