@@ -56,9 +56,9 @@ describe("importProducts", () => {
       { file, mapping, schema: productInputSchema },
       async (batch) => {
         sizes.push(batch.length);
-        return batch
-          .filter(({ id }) => id === "p650")
-          .map(({ id }) => ({ id, error: new CuecardError("product_id_collision", "as p1") }));
+        const index = batch.findIndex(({ id }) => id === "p650");
+        const error = new CuecardError("product_id_collision", "as p1");
+        return index < 0 ? [] : [{ index, error }];
       },
     );
     expect(sizes).toEqual([500, 200]);
