@@ -1,0 +1,50 @@
+/** `npm run bench`: lists the benches; `npm run bench NAME [-- --option value]` runs one. */
+import { parseArgs } from "node:util";
+import { profileServing } from "./profile.js";
+import { benchServing } from "./serve.js";
+import { compileBench } from "./support/compile.js";
+import type { BenchOptions } from "./support/options.js";
+
+interface Bench {
+  readonly about: string;
+  readonly run: (options: BenchOptions) => Promise<void>;
+}
+
+const BENCHES: Record<string, Bench> = {
+  serve: {
+    about: "scores and recommendations beside the limit of the same run; writes bench/RESULTS.md",
+    run: benchServing,
+  },
+  profile: {
+    about: "where the time of a recommendation and of a score goes, stage by stage",
+    run: profileServing,
+  },
+};
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "4" },
+    connections: { type: "string", default: "32" },
+    members: { type: "string", default: "3000" },
+    seed: { type: "string", default: "1" },
+  },
+});
+
+const bench = BENCHES[positionals[0] ?? ""];
+if (bench === undefined) {
+  const lines = Object.entries(BENCHES).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`);
+  process.stdout.write(
+    `npm run bench NAME [-- --rounds 5 --seconds 4 --connections 32 --members 3000 --seed 1]\n${lines.join("\n")}\n`,
+  );
+} else {
+  compileBench();
+  await bench.run({
+    rounds: Number(values.rounds),
+    seconds: Number(values.seconds),
+    connections: Number(values.connections),
+    members: Number(values.members),
+    seed: Number(values.seed),
+  });
+}

@@ -1,0 +1,64 @@
+/** Processes of a bench and the calls between them. */
+import { type ChildProcess, fork } from "node:child_process";
+import { compiledPath } from "./compile.js";
+
+/** Name → function; inputs and results travel as structured clones. */
+export type Calls = Record<string, (input: never) => unknown>;
+
+interface Question {
+  readonly id: number;
+  readonly name: string;
+  readonly input: unknown;
+}
+type Answer =
+  | { readonly id: number; readonly value: unknown }
+  | { readonly id: number; readonly error: string };
+
+/** In the child: answers calls; ends with its parent. */
+export function answerCalls(calls: Calls): void {
+  process.on("message", async ({ id, name, input }: Question) => {
+    let answer: Answer;
+    try {
+      answer = { id, value: await calls[name](input as never) };
+    } catch (error) {
+      answer = { id, error: error instanceof Error ? String(error.stack) : String(error) };
+    }
+    process.send?.(answer);
+  });
+  process.on("disconnect", () => process.exit(0));
+}
+
+/** In the parent. `C` is the type of what the child's file gives to `answerCalls`. */
+export class Child<C extends Calls> {
+  readonly #process: ChildProcess;
+  readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(e: Error): void }>();
+  #count = 0;
+
+  constructor(name: string) {
+    this.#process = fork(compiledPath(name), [], { serialization: "advanced" });
+    this.#process.on("message", (answer: Answer) => {
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if ("error" in answer) waiting?.reject(new Error(`${name}: ${answer.error}`));
+      else waiting?.resolve(answer.value);
+    });
+    this.#process.on("exit", (code) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`${name} ended: ${code}`));
+    });
+  }
+
+  call<N extends keyof C & string>(
+    name: N,
+    input: Parameters<C[N]>[0],
+  ): Promise<Awaited<ReturnType<C[N]>>> {
+    const id = ++this.#count;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
+      this.#process.send({ id, name, input });
+    });
+  }
+
+  stop(): void {
+    if (this.#process.connected) this.#process.disconnect();
+  }
+}

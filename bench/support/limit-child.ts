@@ -1,0 +1,74 @@
+/**
+ * The limit: what no server on these parts can beat. A bare node:http handler that parses the same
+ * body, does one Redis read of the same size, one ONNX run of each of the same graphs on the same rows,
+ * and returns the same number of bytes. No key, no validation, no features, no decision.
+ */
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { connectRedis, whenReady } from "../../src/redis/clients.js";
+import { memberKey } from "../../src/redis/keys.js";
+import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
+import { answerCalls } from "./child.js";
+import { cpuMicroseconds } from "./cpu.js";
+import type { Pool } from "./reference-models.js";
+
+export interface LimitStart {
+  readonly target: string;
+  readonly pool: Pool;
+  /** Bytes of an answer, without headers. */
+  readonly scoresBytes: number;
+  readonly recommendationsBytes: number;
+}
+
+const floats = (path: string): Float32Array => {
+  const bytes = readFileSync(path);
+  return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+};
+
+async function start(input: LimitStart): Promise<number> {
+  const { pool } = input;
+  const redis = connectRedis(input.target, "serve");
+  await whenReady(redis, 10_000);
+  const heads = await loadOnnxScorer(readFileSync(pool.headsGraph));
+  const ranker = await loadOnnxScorer(readFileSync(pool.rankerGraph));
+  const headRows = floats(pool.headRows);
+  const rankerRows = floats(pool.rankerRows);
+  const headSize = heads.featureCount;
+  const rankerSize = ranker.featureCount * pool.candidates;
+  const scoresAnswer = Buffer.alloc(input.scoresBytes, "x");
+  const recommendationsAnswer = Buffer.alloc(input.recommendationsBytes, "x");
+  let turn = 0;
+
+  const work = async (url: string | undefined, body: Buffer): Promise<Buffer> => {
+    const request = JSON.parse(body.toString());
+    const isScores = url === "/v1/scores";
+    const member: string = isScores ? request.members[0] : request.member;
+    await redis.hmgetBuffer(memberKey(member), "v", "s", "p", "r", "x");
+    const at = turn++ % pool.size;
+    const headRun = heads.run(headRows.subarray(at * headSize, (at + 1) * headSize), 1);
+    if (isScores) {
+      await headRun;
+      return scoresAnswer;
+    }
+    const rows = rankerRows.subarray(at * rankerSize, (at + 1) * rankerSize);
+    await Promise.all([headRun, ranker.run(rows, pool.candidates)]);
+    return recommendationsAnswer;
+  };
+  const server = createServer((req: IncomingMessage, res: ServerResponse) => {
+    const chunks: Buffer[] = [];
+    req.on("data", (chunk: Buffer) => chunks.push(chunk));
+    req.on("end", async () => {
+      const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
+      const answer = await work(req.url, body);
+      res.writeHead(200, { "Content-Type": "application/json", "Content-Length": answer.length });
+      res.end(answer);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+const calls = { start, cpu: (_: null) => cpuMicroseconds() };
+export type LimitCalls = typeof calls;
+answerCalls(calls);
