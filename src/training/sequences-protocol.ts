@@ -9,6 +9,8 @@ export interface SequenceCase {
   /** Epoch milliseconds. */
   readonly now: number;
   readonly past: readonly Basket[];
+  /** Items that lie in the cart: never recommended again. */
+  readonly cart: readonly number[];
   /** Items seen in the session under way, oldest first. */
   readonly session: readonly number[];
   /** Item numbers, each once. */
@@ -56,8 +58,8 @@ export function splitSequences(data: SequenceData, protocol: string): SequenceSp
 }
 
 function splitBy(data: SequenceData, protocol: string): SequenceSplit {
-  if (protocol === "last-basket") return lastBasket(data, (baskets) => baskets);
-  if (protocol === "leave-one-out") return lastBasket(data, lastItemApart);
+  if (protocol === "last-basket") return lastBasket(data, false);
+  if (protocol === "leave-one-out") return lastBasket(data, true);
   if (protocol === "next-in-session") return nextInSession(data);
   if (protocol.startsWith("time:")) return atTime(data, protocol.slice("time:".length));
   throw new CuecardError(
@@ -66,37 +68,31 @@ function splitBy(data: SequenceData, protocol: string): SequenceSplit {
   );
 }
 
-/** The last item of the last basket becomes a basket of its own. */
-function lastItemApart(baskets: readonly Basket[]): readonly Basket[] {
-  const last = baskets[baskets.length - 1];
-  if (last.items.length === 1) return baskets;
-  const begin = { at: last.at, items: last.items.slice(0, -1) };
-  return [...baskets.slice(0, -1), begin, { at: last.at, items: last.items.slice(-1) }];
-}
-
-function lastBasket(
-  data: SequenceData,
-  prepare: (baskets: readonly Basket[]) => readonly Basket[],
-): SequenceSplit {
-  const users = data.users.map(({ id, baskets }) => ({ id, baskets: prepare(baskets) }));
+/** `oneItem`: only the last item of the last basket is asked for; the rest of it lies in the cart. */
+function lastBasket(data: SequenceData, oneItem: boolean): SequenceSplit {
   const round = (heldOut: number): SequenceRound => {
     const purchases: PurchaseRecord[] = [];
     const cases: SequenceCase[] = [];
     let latest = 0;
-    for (const { id, baskets } of users) {
+    for (const { id, baskets } of data.users) {
       const end = baskets.length - heldOut;
-      if (end < 1) continue;
+      if (end < 0) continue;
       const timeOf = (position: number) =>
         data.timed ? baskets[position].at : PSEUDO_NOW - (baskets.length - 1 - position) * DAY_MS;
       const past = baskets.slice(0, end).map(({ items }, i) => ({ at: timeOf(i), items }));
+      const { items } = baskets[end];
+      const now = timeOf(end);
+      const cart = oneItem ? items.slice(0, -1) : [];
+      if (past.length === 0 && cart.length === 0) continue;
       for (const basket of past) purchases.push(purchaseOf(data, id, basket));
-      latest = Math.max(latest, timeOf(end - 1));
-      const target = baskets[end].items;
-      cases.push({ user: id, now: timeOf(end), past, session: [], target });
+      if (cart.length > 0) purchases.push(purchaseOf(data, id, { at: now, items: cart }));
+      latest = Math.max(latest, now);
+      const target = oneItem ? items.slice(-1) : items;
+      cases.push({ user: id, now, past, cart, session: [], target });
     }
     return { asOf: latest + 1, purchases, sessions: [], cases };
   };
-  return { training: [round(2)], test: round(1), byPosition: data.timed };
+  return { training: [round(2)], test: round(1), byPosition: true };
 }
 
 function atTime(data: SequenceData, text: string): SequenceSplit {
@@ -115,7 +111,7 @@ function atTime(data: SequenceData, text: string): SequenceSplit {
       for (const basket of past) purchases.push(purchaseOf(data, id, basket));
       const next = baskets[past.length];
       if (past.length === 0 || next === undefined || next.at >= until) continue;
-      cases.push({ user: id, now: asOf, past, session: [], target: next.items });
+      cases.push({ user: id, now: asOf, past, cart: [], session: [], target: next.items });
     }
     return { asOf, purchases, sessions: [], cases };
   };
@@ -183,7 +179,7 @@ function sessionCases(walks: readonly Walk[]): SequenceCase[] {
     for (let next = 1; next < items.length; next++) {
       if (step++ % every !== 0) continue;
       const session = items.slice(0, next);
-      cases.push({ user: id, now: at, past: [], session, target: [items[next]] });
+      cases.push({ user: id, now: at, past: [], cart: [], session, target: [items[next]] });
     }
   }
   return cases;

@@ -52,7 +52,7 @@ export function requestOf(example: SequenceCase, snapshot: CatalogSnapshot): Can
       categoryCounts: new Array<number>(CATEGORY_BUCKETS).fill(0),
       meanGapDays: gaps > 0 ? (times[gaps] - times[0]) / gaps / DAY_MS : Number.NaN,
     },
-    cart: [],
+    cart: example.cart,
     exclude: new Set(),
     segment: "",
   };
@@ -112,6 +112,16 @@ export async function recommendOwn(
   return { ranked, scores, candidateRecall: found / wanted };
 }
 
+/** The most popular items that do not lie in the cart. */
+export function recommendPopular(
+  { cart }: SequenceCase,
+  popular: readonly number[],
+  limit: number,
+): number[] {
+  const top = popular.slice(0, limit + cart.length);
+  return top.filter((item) => !cart.includes(item)).slice(0, limit);
+}
+
 /** Item numbers by number of baskets that held them, ties by first appearance. */
 export function itemsByPopularity(round: SequenceRound, snapshot: CatalogSnapshot): number[] {
   const counts = new Map<number, number>();
@@ -126,10 +136,11 @@ export function itemsByPopularity(round: SequenceRound, snapshot: CatalogSnapsho
 
 /**
  * GP-TopFreq (Li et al. 2023, A Next Basket Recommendation Reality Check): the user's own items by the
- * number of baskets that held them, ties by first appearance, filled up with the most popular ones.
+ * number of baskets that held them, ties by first appearance, filled up with the most popular ones;
+ * what lies in the cart is left out.
  */
 export function recommendPersonal(
-  { past, session }: SequenceCase,
+  { past, cart, session }: SequenceCase,
   popular: readonly number[],
   limit: number,
 ): number[] {
@@ -139,10 +150,10 @@ export function recommendPersonal(
   }
   for (const item of session) counts.set(item, (counts.get(item) ?? 0) + 1);
   const own = [...counts].sort((a, b) => b[1] - a[1]).map(([item]) => item);
-  const ranked = own.slice(0, limit);
+  const ranked = own.filter((item) => !cart.includes(item)).slice(0, limit);
   for (const item of popular) {
     if (ranked.length === limit) break;
-    if (!counts.has(item)) ranked.push(item);
+    if (!counts.has(item) && !cart.includes(item)) ranked.push(item);
   }
   return ranked;
 }

@@ -23,6 +23,7 @@ import {
   type Recommendations,
   recommendOwn,
   recommendPersonal,
+  recommendPopular,
   requestOf,
 } from "./sequences-recommend.js";
 import { loadXgboost, type TreeModel, type Xgboost } from "./xgboost.js";
@@ -126,7 +127,7 @@ export async function evaluateSequences(
   const popular = itemsByPopularity(test, snapshot);
   const methods: [MethodName, Recommendations][] = [
     ["cuecard", own.ranked],
-    ["popularity", test.cases.map(() => popular.slice(0, limit))],
+    ["popularity", test.cases.map((each) => recommendPopular(each, popular, limit))],
     ["personal_frequency", test.cases.map((each) => recommendPersonal(each, popular, limit))],
   ];
   onProgress({ step: "measure", done: 0 });

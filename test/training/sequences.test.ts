@@ -146,6 +146,27 @@ describe("protocols", () => {
     ]);
   });
 
+  it("ask for the last item alone, with the rest of its basket in the cart", async () => {
+    const file = fileOf("one.json", JSON.stringify({ a: [[1], [2, 3], [4, 5, 6]], b: [[7, 8]] }));
+    const data = await readSequences({ file, format: "baskets-json" });
+    const { test, training } = splitSequences(data, "leave-one-out");
+    const shown = (items: readonly number[]) => items.map((item) => data.items[item]);
+    const asked = ({ cases }: typeof test) =>
+      cases.map(({ user, past, cart, target }) => [
+        user,
+        past.map(({ items }) => shown(items)),
+        shown(cart),
+        shown(target),
+      ]);
+    expect(asked(test)).toEqual([
+      ["a", [["1"], ["2", "3"]], ["4", "5"], ["6"]],
+      ["b", [], ["7"], ["8"]],
+    ]);
+    expect(asked(training[0])).toEqual([["a", [["1"]], ["2"], ["3"]]]);
+    const known = training[0].purchases.flatMap(({ lines }) => lines.map(({ product }) => product));
+    expect(known).toEqual(["1", "2"]);
+  });
+
   it("ask for every step of a late session and learn from sessions that ended before", async () => {
     const lines = Array.from({ length: 20 }, (_, i) => `x${i} y${i} z${i}`).join("\n");
     const file = fileOf("walks.txt", lines);
