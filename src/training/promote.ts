@@ -3,8 +3,9 @@
  * on which neither was fitted; otherwise it stays a challenger and says why.
  */
 import type { Alias } from "../scoring/versioned-store.js";
-import { bootstrap, type Interval, pick } from "./bootstrap.js";
-import { auc, expectedCalibrationError, logLoss } from "./metrics.js";
+import { bootstrap, type Interval } from "./bootstrap.js";
+import { logLoss } from "./metrics.js";
+import { aucOver, calibrationErrorOver, type Figure } from "./resampled.js";
 
 export interface Verdict {
   readonly promoted: boolean;
@@ -46,11 +47,7 @@ export function judgeHeads(heads: readonly JudgedHead[], refresh: boolean): Verd
     const fault =
       head.champion === undefined
         ? firstFault(head, index === 0)
-        : challengerFault(
-            head,
-            head.champion,
-            index === 0 ? (refresh ? REFRESH_TOLERANCE : 0) : null,
-          );
+        : challengerFault(head, head.champion, index === 0, refresh);
     if (fault !== null) return { promoted: false, reason: `${head.name}: ${fault}` };
   }
   const first = heads.every(({ champion }) => champion === undefined);
@@ -63,9 +60,7 @@ export function judgeHeads(heads: readonly JudgedHead[], refresh: boolean): Verd
 }
 
 function firstFault({ labels, members, challenger }: JudgedHead, decides: boolean): string | null {
-  const { low } = resample(members, (rows) =>
-    auc(pick(challenger.margins, rows), pick(labels, rows)),
-  );
+  const { low } = resample(members, aucOver(challenger.margins, labels));
   if (decides && !(low > 0.5)) return `AUC not surely above 0.5 (lower bound ${show(low)})`;
   const rate = Array.from(labels).reduce((sum, label) => sum + label, 0) / labels.length;
   const base = logLoss(new Float64Array(labels.length).fill(rate), labels);
@@ -74,26 +69,27 @@ function firstFault({ labels, members, challenger }: JudgedHead, decides: boolea
   return `log loss ${show(loss)}, while the base rate alone gives ${show(base)}`;
 }
 
-/** `least`: what the lower bound of the AUC difference must reach; null: the upper bound, 0. */
+/** The first head decides: its AUC must not fall. The others must not surely have become worse. */
 function challengerFault(
   { labels, members, challenger }: JudgedHead,
   champion: Judged,
-  least: number | null,
+  decides: boolean,
+  refresh: boolean,
 ): string | null {
-  const difference = resample(members, (rows) => {
-    const own = pick(labels, rows);
-    return auc(pick(challenger.margins, rows), own) - auc(pick(champion.margins, rows), own);
-  });
-  if (least === null ? difference.high < 0 : !(difference.low >= least)) {
+  const difference = resample(
+    members,
+    minus(aucOver(challenger.margins, labels), aucOver(champion.margins, labels)),
+  );
+  if (decides ? !isEnough(difference.low, refresh) : difference.high < 0) {
     return `AUC ${show(difference.low)} to ${show(difference.high)} against the champion's`;
   }
-  const rise = resample(members, (rows) => {
-    const own = pick(labels, rows);
-    return (
-      expectedCalibrationError(pick(challenger.probabilities, rows), own) -
-      expectedCalibrationError(pick(champion.probabilities, rows), own)
-    );
-  });
+  const rise = resample(
+    members,
+    minus(
+      calibrationErrorOver(challenger.probabilities, labels),
+      calibrationErrorOver(champion.probabilities, labels),
+    ),
+  );
   if (!(rise.high < ECE_RISE_MAX)) return `calibration error up to ${show(rise.high)} higher`;
   const shift = populationStability(champion.probabilities, challenger.probabilities);
   return shift < PSI_MAX ? null : `scores moved: PSI ${show(shift)}`;
@@ -112,14 +108,20 @@ export function judgeRanker(
     for (const row of rows) sum += challenger[row] - rival[row];
     return sum / rows.length;
   });
-  const promoted = against === "champion" && refresh ? low >= REFRESH_TOLERANCE : low > 0;
+  const promoted = isEnough(low, refresh && against === "champion");
   return { promoted, reason: `NDCG@10 ${show(low)} to ${show(high)} against ${against}` };
 }
 
-const resample = (
-  members: ArrayLike<number>,
-  figure: (rows: readonly number[]) => number,
-): Interval => bootstrap(members.length, figure, { clusters: members, rounds: 100, seed: 1 });
+const isEnough = (low: number, refresh: boolean): boolean =>
+  refresh ? low >= REFRESH_TOLERANCE : low > 0;
+
+const minus =
+  (a: Figure, b: Figure): Figure =>
+  (rows) =>
+    a(rows) - b(rows);
+
+const resample = (members: ArrayLike<number>, figure: Figure): Interval =>
+  bootstrap(members.length, figure, { clusters: members, rounds: 100, seed: 1 });
 
 const show = (value: number): string => value.toFixed(4);
 

@@ -9,6 +9,7 @@ import { refuseLeaks } from "./leak-check.js";
 import { auc, expectedCalibrationError, liftAt, logLoss, prAuc } from "./metrics.js";
 import { fuseHeads, type Head } from "./onnx.js";
 import { checkParity, parityRows } from "./parity.js";
+import { aucOver } from "./resampled.js";
 import type { LabelledRows, RoundProgress, TreeModel, Xgboost } from "./xgboost.js";
 
 export interface TrainSettings {
@@ -230,14 +231,10 @@ export async function measureHeads(graph: Uint8Array, data: Dataset): Promise<Ma
 export function figuresOf(scores: HeadScores): Record<string, number | null> {
   const { margins, probabilities, labels, members } = scores;
   const baseRate = labels.reduce((sum, label) => sum + label, 0) / labels.length;
-  const interval = bootstrap(
-    labels.length,
-    (rows) => auc(pick(margins, rows), pick(labels, rows)),
-    {
-      rounds: BOOTSTRAP_ROUNDS,
-      clusters: members,
-    },
-  );
+  const interval = bootstrap(labels.length, aucOver(margins, labels), {
+    rounds: BOOTSTRAP_ROUNDS,
+    clusters: members,
+  });
   const figures = {
     n: labels.length,
     baseRate,

@@ -14,7 +14,7 @@ import { loadXgboost } from "../../src/training/xgboost.js";
 import { aShop, config, DAY, dataDeps, logOf, schema } from "./a-shop.js";
 
 const xgboost = loadXgboost();
-const shop = aShop({ members: 250 });
+const shop = aShop({ members: 200 });
 const members = async (records: readonly LogRecord[]): Promise<ReplayedMember[]> => {
   const replayed: ReplayedMember[] = [];
   for await (const member of replayMembers(logOf(records))) replayed.push(member);
@@ -122,7 +122,7 @@ describe("a label copied into a feature", () => {
 describe("permuted labels", () => {
   /** AUC on the report slice in standard errors from 0.5 (Mann–Whitney under no effect). */
   async function deviations(set: Dataset): Promise<number> {
-    const { bytes } = await trainHeads(set, schema.hash, { xgboost, rounds: 60 });
+    const { bytes } = await trainHeads(set, schema.hash, { xgboost, rounds: 40 });
     const { margins, labels } = await scoreSlice(bytes, set, "purchase", "report");
     const positives = labels.reduce((sum, label) => sum + label, 0);
     const negatives = labels.length - positives;
@@ -162,10 +162,9 @@ describe("a replayed vector", () => {
       if (row === -1) continue;
       const replayed = data.rows.subarray(row * schema.length, (row + 1) * schema.length);
       // As they happened to arrive, packed and unpacked with every write.
-      const arrived = shuffle(
-        events.filter(({ event }) => event.at <= now).map((e) => e.event),
-        random,
-      );
+      const known = events.filter(({ event }) => event.at <= now).map(({ event }) => event);
+      const order = shuffle(Array.from(known.keys()), random);
+      const arrived = order.map((position) => known[position]);
       const served = (list: typeof arrived): Float32Array => {
         let packed = encodeState(EMPTY_STATE);
         for (const event of list) packed = encodeState(fold(decodeState(packed), event));
