@@ -57,7 +57,7 @@ export interface WriteGroup {
   readonly partition?: number;
 }
 
-const MAX_ROUNDS = 12;
+const MAX_ROUNDS = 24;
 const MAX_REDIRECTS = 8;
 
 const digest = (text: string, bytes: number): Buffer =>

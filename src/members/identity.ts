@@ -104,9 +104,9 @@ export class IdentityStore {
     }
   }
 
-  async unlink({ kind, value }: Identity, memberId: string): Promise<void> {
+  async unlink({ kind, value }: Identity, ...memberIds: string[]): Promise<void> {
     try {
-      await this.client.hdel(identityKey(kind, value), memberId);
+      await this.client.hdel(identityKey(kind, value), ...memberIds);
     } catch (error) {
       throw toStoreError(error);
     }

@@ -137,9 +137,7 @@ export class Members {
           profile,
         };
         if (!(await this.commit(write, mergeRecord(target.id, from)))) continue;
-        for (const identity of identitiesOf(profile)) {
-          await this.identities.link(identity, target.id);
-        }
+        await this.settleLinks(target, profile);
       }
       await this.flatten(profile, target.id);
       const clear = { id: from, expectedVersion: source.version, state: null, profile: null };
@@ -162,8 +160,8 @@ export class Members {
       const write = { id: record.id, expectedVersion: record.version, ...gone };
       const log: LogRecord = { kind: "erasure", member: record.id, at: erasedAt };
       if (!(await this.commit(write, log))) continue;
-      const parts = record.profile === null ? [] : partsOf(record.profile);
-      for (const part of parts) if (part.id !== record.id) await this.eraseRedirect(part.id);
+      await this.settleLinks(record, null);
+      for (const part of idsWithin(record)) if (part !== record.id) await this.eraseRedirect(part);
       return { id: record.id, erasedAt };
     }
     throw contended();
@@ -237,21 +235,29 @@ export class Members {
     throw contended();
   }
 
-  /** One writer may take an identity away while another gives it: what the profile says now holds. */
-  private async settleLinks(before: MemberRecord, after: Profile): Promise<void> {
-    const gained = identitiesOf(after).filter((one) => !isNamed(before.profile, one));
-    for (const identity of gained) await this.identities.link(identity, before.id);
-    const lost = identitiesOf(before.profile).filter((one) => !isNamed(after, one));
-    if (lost.length === 0) return;
-    for (const identity of lost) await this.identities.unlink(identity, before.id);
-    const { profile } = await this.store.readThrough(before.id);
-    for (const identity of lost) {
-      if (isNamed(profile, identity)) await this.identities.link(identity, before.id);
+  /** Writers may give and take an identity at once: act and look again, until the profile agrees. */
+  private async settleLinks(before: MemberRecord, after: Profile | null): Promise<void> {
+    const touched = [...identitiesOf(before.profile), ...identitiesOf(after)].filter(
+      (one) => isNamed(before.profile, one) !== isNamed(after, one),
+    );
+    if (touched.length === 0) return;
+    let acted = after;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      for (const identity of touched) {
+        if (isNamed(acted, identity)) await this.identities.link(identity, before.id);
+        else await this.identities.unlink(identity, ...idsWithin(before));
+      }
+      const { profile } = await this.store.readThrough(before.id);
+      if (touched.every((one) => isNamed(profile, one) === isNamed(acted, one))) return;
+      acted = profile;
     }
+    throw contended();
   }
 
-  private async unlinkAll({ id, profile }: Pick<MemberRecord, "id" | "profile">): Promise<void> {
-    for (const identity of identitiesOf(profile)) await this.identities.unlink(identity, id);
+  private async unlinkAll(record: Pick<MemberRecord, "id" | "profile">): Promise<void> {
+    for (const identity of identitiesOf(record.profile)) {
+      await this.identities.unlink(identity, ...idsWithin(record));
+    }
   }
 
   /**
@@ -325,10 +331,7 @@ export class Members {
   /** Its target was erased before taking over: whoever was merged into it goes as well. */
   private async eraseInto(source: MemberRecord): Promise<void> {
     await this.unlinkAll(source);
-    const parts = source.profile === null ? [] : partsOf(source.profile);
-    for (const id of new Set([...parts.map((part) => part.id), source.id])) {
-      await this.eraseRedirect(id);
-    }
+    for (const id of idsWithin(source)) await this.eraseRedirect(id);
   }
 
   /**
@@ -371,6 +374,11 @@ export const exists = (record: MemberRecord): boolean =>
 /** The redirect stands but the source still holds what the target should have taken over. */
 export const isUnfinished = (record: MemberRecord): boolean =>
   record.redirect !== null && (record.state !== null || record.profile !== null);
+
+/** The member's id and those of the members merged into it. */
+const idsWithin = ({ id, profile }: Pick<MemberRecord, "id" | "profile">): string[] => [
+  ...new Set([id, ...(profile?.merged ?? []).map((part) => part.id)]),
+];
 
 const contended = (): CuecardError =>
   new CuecardError("write_contended", "this member kept changing", { retryAfterSeconds: 1 });
