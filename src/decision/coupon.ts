@@ -1,6 +1,6 @@
 /** Which coupon goes with a suggestion: the plain default, published eligibility only. */
 
-import type { Coupon } from "../catalog/records.js";
+import type { Coupon, Product } from "../catalog/records.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 
 export interface CouponChoice {
@@ -9,47 +9,52 @@ export interface CouponChoice {
   readonly cost: number;
 }
 
-export interface CouponQuestion {
-  readonly product: number;
-  readonly stage: string;
-  /** Epoch milliseconds. */
-  readonly now: number;
-  /** Share of the product's margin a coupon may cost at most. */
-  readonly maxMarginShare: number;
-}
-
 function isValidAt(coupon: Coupon, now: number): boolean {
   if (coupon.validFrom !== undefined && now < Date.parse(coupon.validFrom)) return false;
   return coupon.validUntil === undefined || now < Date.parse(coupon.validUntil);
 }
 
-function isEligible(coupon: Coupon, snapshot: CatalogSnapshot, question: CouponQuestion): boolean {
-  const product = snapshot.products[question.product]!;
-  if (!coupon.active || !isValidAt(coupon, question.now)) return false;
-  if (coupon.stages !== undefined && !coupon.stages.includes(question.stage)) return false;
-  if (coupon.products !== undefined && !coupon.products.includes(product.id)) return false;
+/**
+ * Coupons this member may have at `now` (epoch milliseconds), whatever the product: asked once a
+ * request, since reading a date costs more than all that is asked of a candidate.
+ */
+export const openCoupons = (coupons: readonly Coupon[], stage: string, now: number): Coupon[] =>
+  coupons.filter(
+    (coupon) =>
+      coupon.active &&
+      (coupon.stages === undefined || coupon.stages.includes(stage)) &&
+      isValidAt(coupon, now),
+  );
+
+function fitsProduct(coupon: Coupon, { id, category }: Product, price: number): boolean {
+  if (coupon.products !== undefined && !coupon.products.includes(id)) return false;
   if (
     coupon.categories !== undefined &&
-    !(product.category !== undefined && coupon.categories.includes(product.category))
+    !(category !== undefined && coupon.categories.includes(category))
   ) {
     return false;
   }
-  return (snapshot.price[question.product] ?? 0) >= (coupon.minimumAmount ?? 0);
+  return (price || 0) >= (coupon.minimumAmount ?? 0);
 }
 
 const costOf = (coupon: Coupon, price: number): number =>
   Math.min(price, coupon.amountOff ?? (coupon.percentOff ?? 0) * price);
 
-/** The dearest coupon the member is eligible for and the margin can bear; null when there is none. */
+/**
+ * The dearest of the open coupons that fits the product (a catalog index) and that its margin can
+ * bear; null when there is none. `maxMarginShare`: share of the margin a coupon may cost at most.
+ */
 export function chooseCoupon(
+  open: readonly Coupon[],
   snapshot: CatalogSnapshot,
-  question: CouponQuestion,
+  product: number,
+  maxMarginShare: number,
 ): CouponChoice | null {
-  const price = snapshot.price[question.product]!;
-  const bearable = snapshot.margin[question.product]! * question.maxMarginShare;
+  const price = snapshot.price[product]!;
+  const bearable = snapshot.margin[product]! * maxMarginShare;
   let best: CouponChoice | null = null;
-  for (const coupon of snapshot.coupons) {
-    if (!isEligible(coupon, snapshot, question)) continue;
+  for (const coupon of open) {
+    if (!fitsProduct(coupon, snapshot.products[product]!, price)) continue;
     const cost = costOf(coupon, price);
     if (cost > 0 && cost <= bearable && cost > (best?.cost ?? 0)) best = { coupon, cost };
   }

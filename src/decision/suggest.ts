@@ -3,12 +3,13 @@
 import type { CandidateArtifacts } from "../candidates/artifacts.js";
 import { type CandidateReason, reasonsFor, reasonText } from "../candidates/reasons.js";
 import type { CandidateRequest, CandidateSet } from "../candidates/source.js";
+import type { Coupon } from "../catalog/records.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import type { ChannelConfig, Config, PlacementConfig } from "../config.js";
 import type { Stage } from "../features/stage.js";
 import type { Suggestion } from "./answer.js";
 import { type ChannelChoice, chooseChannel } from "./channel.js";
-import { type CouponChoice, chooseCoupon } from "./coupon.js";
+import { type CouponChoice, chooseCoupon, openCoupons } from "./coupon.js";
 import type { MemberFacts } from "./member-scores.js";
 import { type Language, scriptOf } from "./script.js";
 import { bestContactAt } from "./timing.js";
@@ -41,16 +42,11 @@ interface Treatment {
 /** Untrained, a channel is judged by the product's margin at a cautious rate of acceptance. */
 const UNTRAINED_PROPENSITY = 0.05;
 
-function treat(input: SuggestInput, i: number): Treatment {
+function treat(input: SuggestInput, coupons: readonly Coupon[], i: number): Treatment {
   const { snapshot, set, facts, config, propensity } = input;
   const product = set.product[i]!;
   const p = propensity?.[i];
-  const coupon = chooseCoupon(snapshot, {
-    product,
-    stage: facts?.stage ?? "prospect",
-    now: input.now,
-    maxMarginShare: config.coupons.maxMarginShare,
-  });
+  const coupon = chooseCoupon(coupons, snapshot, product, config.coupons.maxMarginShare);
   const margin = Math.max(0, snapshot.margin[product]! - (coupon?.cost ?? 0));
   const value = (p ?? UNTRAINED_PROPENSITY) * margin;
   const habits = facts?.state.channelHabits ?? [];
@@ -64,9 +60,11 @@ function treat(input: SuggestInput, i: number): Treatment {
  * by the order of the sources. A treatment without a channel worth its cost is left out.
  */
 export function suggest(input: SuggestInput): Suggestion[] {
+  const { snapshot, facts, now } = input;
+  const coupons = openCoupons(snapshot.coupons, facts?.stage ?? "prospect", now);
   const treatments: Treatment[] = [];
   for (let i = 0; i < input.set.count; i++) {
-    const treatment = treat(input, i);
+    const treatment = treat(input, coupons, i);
     if (treatment.channel !== null) treatments.push(treatment);
   }
   if (input.propensity !== null) {
