@@ -11,6 +11,7 @@ import { fillWorld } from "../../src/demo/fill.js";
 import { createDemoWorld } from "../../src/demo/world.js";
 import type { EventInput } from "../../src/events/event.js";
 import type { AliveModel } from "../../src/features/alive.js";
+import type { Stage } from "../../src/features/stage.js";
 import type { Progress } from "../../src/progress.js";
 
 export interface FilledWorld {
@@ -57,14 +58,22 @@ export async function fillReferenceWorld(
 
 const memberOf = ({ member }: EventInput): string => (typeof member === "string" ? member : "");
 
+/** Segments as serving asks for them, roughly: the stage an order count alone would give. */
+const segmentAfter = (orders: number): Stage =>
+  orders === 1 ? "new" : orders < 4 ? "growth" : "mature";
+
 function* purchasesOf(events: readonly EventInput[]): Generator<PurchaseRecord> {
+  const orders = new Map<string, number>();
   for (const event of events) {
     if (event.type !== "purchase") continue;
+    const member = memberOf(event);
+    const count = (orders.get(member) ?? 0) + 1;
+    orders.set(member, count);
     const lines = (event.items ?? []).map(({ product, quantity }) => ({
       product,
       quantity: quantity ?? 1,
     }));
-    yield { member: memberOf(event), at: event.at, lines };
+    yield { member, at: event.at, segment: segmentAfter(count), lines };
   }
 }
 
