@@ -2,6 +2,8 @@
  * Two projects over one suite: "redis" runs everything, each file with a private Redis of its own;
  * "cluster" runs the store suites again against one six-node Redis Cluster, file by file.
  */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 const common = {
@@ -10,17 +12,11 @@ const common = {
   hookTimeout: 60_000,
 };
 
-/** Suites that hold on one Redis and on a Cluster alike: they ask `testTarget()` for the store. */
-const storeSuites = [
-  "redis",
-  "events",
-  "members",
-  "features",
-  "catalog",
-  "scoring",
-  "http",
-  "decision",
-];
+/** Suites that hold on one Redis and on a Cluster alike: those that take the store they are given. */
+const storeSuites = readdirSync("test", { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".test.ts"))
+  .map((file) => join("test", file))
+  .filter((file) => /testTarget\(|support\/(world|core)\.js/.test(readFileSync(file, "utf8")));
 
 export default defineConfig({
   test: {
@@ -31,14 +27,7 @@ export default defineConfig({
         test: {
           ...common,
           name: "cluster",
-          include: storeSuites.map((suite) => `test/${suite}/**/*.test.ts`),
-          // What is about one private Redis, or starts a Cluster of its own, stands once.
-          exclude: [
-            "test/redis/private-redis*.test.ts",
-            "test/redis/data-dir.test.ts",
-            "test/redis/keys.test.ts",
-            "test/redis/failover.test.ts",
-          ],
+          include: storeSuites,
           fileParallelism: false,
         },
       },

@@ -9,7 +9,7 @@ import { CuecardError } from "./errors.js";
 import { EventLog } from "./events/event-log.js";
 import { Ingest } from "./events/ingest.js";
 import { encodeRecord } from "./events/log-record.js";
-import { MemberWriter } from "./events/member-writer.js";
+import { MemberWriter, type StateCodec } from "./events/member-writer.js";
 import type { AliveModel } from "./features/alive.js";
 import {
   createFeatureSchema,
@@ -41,6 +41,7 @@ export interface Core {
   readonly catalog: Catalog;
   readonly store: MemberStore;
   readonly members: Members;
+  readonly codec: StateCodec;
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
   readonly log: EventLog;
@@ -80,6 +81,7 @@ export async function openCore(
     catalog,
     store,
     members,
+    codec,
     writer,
     ingest: new Ingest(writer, members, productFacts(catalog), config),
     log: new EventLog(client, config.dataDir),
@@ -106,8 +108,7 @@ function productFacts(catalog: Catalog): ConstructorParameters<typeof Ingest>[2]
     priceOf: (id) => find(id)?.price,
     isKnown: (id) => find(id) !== undefined,
     async registerSeen(products) {
-      await catalog.store.registerSeen(products);
-      await catalog.refresh();
+      await catalog.registerSeen(products);
     },
   };
 }

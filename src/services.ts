@@ -5,6 +5,7 @@ import { LastScores } from "./decision/last-scores.js";
 import { MemberReader } from "./decision/member-reader.js";
 import { score } from "./decision/score.js";
 import { CuecardError } from "./errors.js";
+import { readComponent } from "./events/replay.js";
 import { timelineOf } from "./events/timeline.js";
 import { stageOf } from "./features/stage.js";
 import { decodeState } from "./features/state.js";
@@ -85,6 +86,7 @@ function requireRoom({ watch, config }: Core): void {
 
 function memberService(core: Core, lastScores: LastScores): MemberService {
   const { members, config, log } = core;
+  const dependencies = { ...core, identities: members.identities, readComponent };
   const answered = (record: MemberRecord): AnsweredMember => ({
     ...(record.profile ?? { id: record.id, createdAt: 0, updatedAt: 0 }),
     id: record.id,
@@ -111,7 +113,7 @@ function memberService(core: Core, lastScores: LastScores): MemberService {
       return { items: found.records.map(answered), nextCursor: found.nextCursor };
     },
     merge: (id, from) => after(id, members.merge(id, from)),
-    unmerge: (id, from) => after(id, unmerge(core, id, from)),
+    unmerge: (id, from) => after(id, unmerge(dependencies, id, from)),
     async timeline(id, page) {
       const record = await members.get(id);
       return timelineOf(log, record, page);

@@ -1,5 +1,5 @@
 /** Command line: import, rebuild, keys. Options in, one function called, its last line printed. */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { productInputSchema } from "./catalog/records.js";
 import type { Config } from "./config.js";
 import type { Core } from "./core.js";
@@ -9,7 +9,6 @@ import { parseMapping } from "./events/import-map.js";
 import { importMembers, importProducts } from "./events/import-records-command.js";
 import { formatSummary, type ImportSummary, importProgress } from "./events/import-report.js";
 import { rebuild } from "./events/rebuild.js";
-import { decodeState, encodeState, fold } from "./features/state.js";
 import { combineProfiles } from "./members/combine-profiles.js";
 import { identitiesOf } from "./members/identity.js";
 import { memberInputSchema } from "./members/profile.js";
@@ -25,7 +24,7 @@ interface ImportFlags {
   type?: string;
   idFrom?: string[];
   negativeQuantity?: "return";
-  encoding?: string;
+  encoding?: "auto" | "utf8" | "gb18030";
   separator?: string;
   dateOrder?: "dmy" | "mdy";
   timezone?: string;
@@ -36,7 +35,9 @@ const withImportFlags = (command: Command): Command =>
   command
     .requiredOption("--file <file>", ".csv, .tsv, .ndjson (.gz too) or .parquet")
     .requiredOption("--map <target=column,…>", "which column is what")
-    .option("--encoding <utf8|gb18030>", "default: told from the file")
+    .addOption(
+      new Option("--encoding <name>", "default: told from the file").choices(["utf8", "gb18030"]),
+    )
     .option("--separator <character>", "default: told from the first line")
     .option("--rejects <csv>", "where refused rows go; default <file>.rejects.csv");
 
@@ -53,7 +54,7 @@ async function importEventsInto(core: Core, flags: ImportFlags): Promise<ImportS
     {
       client,
       writer,
-      registerSeen: (products) => catalog.store.registerSeen(products),
+      registerSeen: (products) => catalog.registerSeen(products),
       categoryOf: (id) => categoryOf(core, id),
       async resolve(kind, value) {
         try {
@@ -92,8 +93,12 @@ function addImport(program: Command, config: () => Config): void {
   )
     .option("--type <type>", "type of rows that name none", "purchase")
     .option("--id-from <columns>", "columns that make an event's id", (text) => text.split(","))
-    .option("--negative-quantity <return>", "rows with a negative quantity are returns")
-    .option("--date-order <dmy|mdy>", "how 03/04/2026 is meant")
+    .addOption(
+      new Option("--negative-quantity <meaning>", "what such rows are").choices(["return"]),
+    )
+    .addOption(
+      new Option("--date-order <order>", "how 03/04/2026 is meant").choices(["dmy", "mdy"]),
+    )
     .option("--timezone <zone>", "of times without one; default: the configuration's")
     .action((flags: ImportFlags) =>
       withCore(config(), async (core) => print(formatSummary(await importEventsInto(core, flags)))),
@@ -124,13 +129,13 @@ function addImport(program: Command, config: () => Config): void {
   );
 }
 
-async function rebuildAll({ log, store, client, members }: Core): Promise<void> {
+async function rebuildAll({ log, store, client, codec, members }: Core): Promise<void> {
   const progress = startProgress("Rebuild");
   const result = await rebuild({
     reader: log,
     store,
     client,
-    codec: { decode: decodeState, fold, encode: encodeState },
+    codec,
     combineProfiles,
     onProfile: async (id, profile) => {
       for (const identity of identitiesOf(profile)) await members.identities.link(identity, id);

@@ -1,0 +1,64 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createDemoWorld } from "../../src/demo/world.js";
+import { JOB_NAMES } from "../../src/jobs/job.js";
+import { call, isAlive, type System, startSystem } from "../support/system.js";
+
+let system: System;
+
+/** A small shop with enough history that every job has something to do. */
+beforeAll(async () => {
+  // The takeover of a dead worker's job waits for its lease; no schedule gets in the way.
+  system = await startSystem();
+  const world = createDemoWorld({ members: 300, now: Date.now() });
+  for (const { id, ...product } of world.products) {
+    await call(system, "PUT", `/v1/products/${id}`, product);
+  }
+  const events = [...world.events()];
+  for (let start = 0; start < events.length; start += 1000) {
+    const batch = events.slice(start, start + 1000);
+    const { status } = await call(system, "POST", "/v1/events", { events: batch });
+    expect(status).toBe(200);
+  }
+}, 60_000);
+afterAll(() => system?.stop());
+
+async function jobOf(id: string): Promise<{ state: string; startedAt: number | null }> {
+  const { body } = await call(system, "GET", "/v1/jobs?limit=200");
+  return body.items.find((job: { id: string }) => job.id === id);
+}
+
+async function until(what: () => Promise<boolean>, timeoutMs: number): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await what())) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms`);
+    await sleep(50);
+  }
+}
+
+describe("after kill -9 of the work process in the middle of a job", () => {
+  it.each(JOB_NAMES)(
+    "%s is finished once by the next one, and nothing of the old one lives on",
+    async (name) => {
+      const { status, body } = await call(system, "POST", `/v1/jobs/${name}/start`);
+      expect(status).toBe(202);
+      await until(async () => (await jobOf(body.id))?.state !== "waiting", 10_000);
+      const [victim] = system.children("work");
+      process.kill(victim!, "SIGKILL");
+      await until(async () => (await jobOf(body.id))?.state === "completed", 90_000);
+      expect(isAlive(victim!)).toBe(false);
+      const { body: jobs } = await call(system, "GET", "/v1/jobs?limit=200");
+      const same = jobs.items.filter((job: { id: string }) => job.id === body.id);
+      expect(same).toHaveLength(1);
+      await until(async () => system.children("work").length === 1, 10_000);
+    },
+    120_000,
+  );
+
+  it("has models and artifacts in force that serve", async () => {
+    const { body } = await call(system, "GET", "/v1/models");
+    expect(body.items ?? body).toEqual(
+      expect.arrayContaining([expect.objectContaining({ name: "ranker" })]),
+    );
+  });
+});
