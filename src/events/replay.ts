@@ -48,7 +48,9 @@ export interface Component {
   /** The members asked for and all ever linked with them, sorted. */
   readonly ids: readonly string[];
   /** Their events and profiles, in the order they were written. */
-  readonly records: readonly LoggedRecord[];
+  readonly records: LoggedRecord[];
+  /** Partition → last of their records read, merges included: where `followComponent` goes on. */
+  readonly positions: Map<number, string>;
 }
 
 /** Some members with everybody they were ever merged with: reads only the partitions they touch. */
@@ -56,26 +58,53 @@ export async function readComponent(
   reader: LogReader,
   members: readonly string[],
 ): Promise<Component> {
+  let ids: readonly string[] = members;
+  for (;;) {
+    const component: Component = {
+      links: new MergeLinks(),
+      ids: await closure(reader, ids),
+      records: [],
+      positions: new Map(),
+    };
+    if (await followComponent(reader, component)) return component;
+    ids = component.ids;
+  }
+}
+
+/** The ids and all ever linked with them: looks through the partitions of those found. */
+async function closure(reader: LogReader, ids: readonly string[]): Promise<string[]> {
   const links = new MergeLinks();
   const read = new Set<number>();
-  const idsOf = (): string[] => [...new Set(members.flatMap((id) => links.componentOf(id)))].sort();
-  let ids = idsOf();
   for (;;) {
-    const partitions = [...new Set(ids.map(partitionOf))].filter((one) => !read.has(one));
-    if (partitions.length === 0) break;
+    const found = [...new Set(ids.flatMap((id) => links.componentOf(id)))].sort();
+    const partitions = [...new Set(found.map(partitionOf))].filter((one) => !read.has(one));
+    if (partitions.length === 0) return found;
     for (const partition of partitions) read.add(partition);
-    const kinds = ["merge"] as const;
-    for await (const logged of reader.read({ partitions, kinds })) links.add(logged);
-    ids = idsOf();
+    for await (const logged of reader.read({ partitions, kinds: ["merge"] })) links.add(logged);
   }
-  const wanted = new Set(ids);
-  const records: LoggedRecord[] = [];
-  const kinds = ["event", "profile"] as const;
-  for await (const logged of reader.read({ partitions: [...read], kinds, members: ids })) {
-    const subject = subjectOf(logged);
-    if (subject !== null && wanted.has(subject)) records.push(logged);
+}
+
+/**
+ * Adds what was written since the component was read. false: somebody else was merged into it, so
+ * that it must be read anew.
+ */
+export async function followComponent(reader: LogReader, component: Component): Promise<boolean> {
+  const { ids, links, records, positions } = component;
+  const partitions = [...new Set(ids.map(partitionOf))];
+  const own = new Set(ids);
+  const kinds = ["event", "profile", "merge"] as const;
+  const options = { partitions, kinds, members: ids, after: new Map(positions) };
+  const before = records.length;
+  for await (const logged of reader.read(options)) {
+    positions.set(logged.partition, logged.logId);
+    const { record } = logged;
+    if (record.kind === "merge") {
+      if (!own.has(record.member) || !own.has(record.from)) return false;
+      links.add(logged);
+    } else if (own.has(subjectOf(logged)!)) records.push(logged);
   }
-  return { links, ids, records: records.sort(byTimeWritten) };
+  if (records.length > before) records.sort(byTimeWritten);
+  return true;
 }
 
 /** Whom an event or a profile was addressed to. */
