@@ -291,11 +291,12 @@ async function rank(
 function propensityOf(ranked: Ranked | null, { scores }: Scored): Float64Array | null {
   if (ranked === null || ranked.calibration === null || scores.purchase === undefined) return null;
   const { slope, intercept } = ranked.calibration;
-  const { purchase } = scores;
-  return Float64Array.from(
-    ranked.margins,
-    (margin) => purchase / (1 + Math.exp(-(slope * margin + intercept))),
-  );
+  const propensity = new Float64Array(ranked.margins.length);
+  for (let i = 0; i < propensity.length; i++) {
+    const margin = ranked.margins[i]!;
+    propensity[i] = scores.purchase / (1 + Math.exp(-(slope * margin + intercept)));
+  }
+  return propensity;
 }
 
 const indices = (ids: readonly string[] | undefined, snapshot: CatalogSnapshot): number[] =>

@@ -62,15 +62,22 @@ function treat(input: SuggestInput, coupons: readonly Coupon[], i: number): Trea
 export function suggest(input: SuggestInput): Suggestion[] {
   const { snapshot, facts, now } = input;
   const coupons = openCoupons(snapshot.coupons, facts?.stage ?? "prospect", now);
-  const treatments: Treatment[] = [];
+  const shown: Treatment[] = [];
   for (let i = 0; i < input.set.count; i++) {
     const treatment = treat(input, coupons, i);
-    if (treatment.channel !== null) treatments.push(treatment);
+    if (treatment.channel !== null) keepBest(shown, treatment, input.limit);
   }
-  if (input.propensity !== null) {
-    treatments.sort((a, b) => b.expectedValue! - a.expectedValue! || a.i - b.i);
-  }
-  return treatments.slice(0, input.limit).map((treatment, at) => present(input, treatment, at + 1));
+  return shown.map((treatment, at) => present(input, treatment, at + 1));
+}
+
+/** `best` is in falling order and stays so, at most `limit` long; a tie goes behind. */
+function keepBest(best: Treatment[], next: Treatment, limit: number): void {
+  const value = next.expectedValue ?? 0;
+  let at = best.length;
+  while (at > 0 && value > (best[at - 1]!.expectedValue ?? 0)) at--;
+  if (at >= limit) return;
+  if (best.length === limit) best.pop();
+  best.splice(at, 0, next);
 }
 
 function present(input: SuggestInput, treatment: Treatment, rank: number): Suggestion {
@@ -116,15 +123,29 @@ function kindOf(stage: Stage | null, reasons: readonly CandidateReason[]): Sugge
   return first === "bought_together" || first === "in_cart_together" ? "cross_sell" : "sell";
 }
 
-const moneyFormats = new Map<string, Intl.NumberFormat>();
+interface MoneyFormat {
+  readonly format: Intl.NumberFormat;
+  /** Amount → text: prices come again and again, and Intl takes 2 µs each time. */
+  readonly known: Map<number, string>;
+}
+
+const moneyFormats = new Map<string, MoneyFormat>();
+const AMOUNTS_KNOWN_MAX = 10_000;
 
 function money(amount: number, currency: string, language: Language): string {
   const key = `${language} ${currency}`;
-  let format = moneyFormats.get(key);
-  if (format === undefined) {
+  let one = moneyFormats.get(key);
+  if (one === undefined) {
     const locale = language === "zh" ? "zh-CN" : "en";
-    format = new Intl.NumberFormat(locale, { style: "currency", currency });
-    moneyFormats.set(key, format);
+    const format = new Intl.NumberFormat(locale, { style: "currency", currency });
+    one = { format, known: new Map() };
+    moneyFormats.set(key, one);
   }
-  return format.format(amount);
+  let text = one.known.get(amount);
+  if (text === undefined) {
+    text = one.format.format(amount);
+    if (one.known.size >= AMOUNTS_KNOWN_MAX) one.known.clear();
+    one.known.set(amount, text);
+  }
+  return text;
 }
