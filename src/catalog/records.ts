@@ -42,22 +42,27 @@ export interface Product extends Omit<ProductInput, "id"> {
   source: "record" | "event";
 }
 
-export const couponInputSchema = z.strictObject({
-  id: z.string().optional(),
-  label: z.string().min(1).max(200),
-  /** Exactly one of the two: money off, or a share of the price in 0..1. */
-  amountOff: z.number().positive().optional(),
-  percentOff: z.number().positive().max(1).optional(),
-  /** Absent: every product. */
-  products: z.array(z.string()).max(1000).optional(),
-  categories: z.array(z.string()).max(200).optional(),
-  /** Absent: every stage. */
-  stages: z.array(z.string()).max(10).optional(),
-  minimumAmount: z.number().min(0).optional(),
-  validFrom: z.iso.datetime({ offset: true }).optional(),
-  validUntil: z.iso.datetime({ offset: true }).optional(),
-  active: z.boolean().optional(),
-});
+export const couponInputSchema = z
+  .strictObject({
+    id: z.string().optional(),
+    label: z.string().min(1).max(200),
+    /** Exactly one of the two: money off, or a share of the price in 0..1. */
+    amountOff: z.number().positive().optional(),
+    percentOff: z.number().positive().max(1).optional(),
+    /** Absent: every product. */
+    products: z.array(z.string()).max(1000).optional(),
+    categories: z.array(z.string()).max(200).optional(),
+    /** Absent: every stage. */
+    stages: z.array(z.string()).max(10).optional(),
+    minimumAmount: z.number().min(0).optional(),
+    validFrom: z.iso.datetime({ offset: true }).optional(),
+    validUntil: z.iso.datetime({ offset: true }).optional(),
+    active: z.boolean().optional(),
+  })
+  .refine(({ amountOff, percentOff }) => (amountOff === undefined) !== (percentOff === undefined), {
+    path: ["amountOff"],
+    error: "give exactly one of amountOff and percentOff",
+  });
 export type CouponInput = z.infer<typeof couponInputSchema>;
 
 export interface Coupon extends Omit<CouponInput, "id"> {

@@ -78,6 +78,8 @@ const overrideFor =
     } else if (zodSchema === eventInputSchema.shape.type) jsonSchema.pattern = EVENT_TYPE;
     else if (zodSchema === timeSchema)
       jsonSchema.description = "ISO 8601 with zone, or epoch milliseconds.";
+    else if (zodSchema === couponInputSchema)
+      jsonSchema.oneOf = [{ required: ["amountOff"] }, { required: ["percentOff"] }];
     if (io === "output" && !closedAnswers && jsonSchema.additionalProperties === false) {
       delete jsonSchema.additionalProperties;
     }

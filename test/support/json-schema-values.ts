@@ -52,6 +52,7 @@ export class SchemaValues {
   }
 
   #object(schema: JsonSchema): fc.Arbitrary<Json> {
+    if (schema.oneOf !== undefined) return this.#oneOf(schema);
     const fields = Object.entries(schema.properties ?? {});
     const known = fc.record(
       Object.fromEntries(fields.map(([name, field]) => [name, this.fitting(field as JsonSchema)])),
@@ -62,6 +63,20 @@ export class SchemaValues {
     return fc.dictionary(fc.constantFrom("a", "color", "张"), this.fitting(more as JsonSchema), {
       maxKeys: 2,
     });
+  }
+
+  /** Of the fields named by the branches, each value has those of one. */
+  #oneOf({ oneOf = [], properties = {}, required = [], ...rest }: JsonSchema): fc.Arbitrary<Json> {
+    const lists = oneOf.map((branch) => (branch as JsonSchema).required ?? []);
+    const rivals = new Set(lists.flat());
+    const shared = Object.entries(properties).filter(([name]) => !rivals.has(name));
+    return fc.oneof(
+      ...lists.map((names) => {
+        const own = names.map((name) => [name, properties[name]] as const);
+        const fields = Object.fromEntries([...shared, ...own]);
+        return this.#object({ ...rest, properties: fields, required: [...required, ...names] });
+      }),
+    );
   }
 
   /** Values that fit, or did until one thing in them was changed, dropped or added. */
