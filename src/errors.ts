@@ -153,7 +153,6 @@ export const ERRORS = define({
     remedy: "Send E.164 (+…), 00…, or a national number of the configured default region.",
   },
   coupon_unknown: { status: 404, title: "There is no such coupon", remedy: "Check the id." },
-  channel_unknown: { status: 404, title: "There is no such channel", remedy: "Check the id." },
   model_unknown: {
     status: 404,
     title: "There is no such model",

@@ -1,10 +1,7 @@
 /** The event: something that happened to a member. Schema of what arrives, and what the log keeps. */
 import { z } from "zod";
 
-/**
- * Built-in types in the order of their code in packed state: append only, never reorder.
- * Any other type starts with `custom_` and shares one code.
- */
+/** Built-in types; any other starts with `custom_`. */
 export const EVENT_TYPES = [
   "view",
   "search",

@@ -1,11 +1,32 @@
 /** Family `activity`: how often and how lately each type of event happened. */
-import { type BuiltInEventType, EVENT_TYPES, type EventType } from "../events/event.js";
+import type { BuiltInEventType, EventType } from "../events/event.js";
 import type { Family } from "./family.js";
 import { daysSince, secondsOf } from "./packed.js";
 
+/** Codes in packed state: append only, never change one. */
+const CODES: Readonly<Record<BuiltInEventType, number>> = {
+  view: 0,
+  search: 1,
+  cart_add: 2,
+  checkout_start: 3,
+  payment_failed: 4,
+  purchase: 5,
+  return: 6,
+  call_inbound: 7,
+  call_outbound: 8,
+  message_sent: 9,
+  message_delivered: 10,
+  message_open: 11,
+  message_click: 12,
+  visit: 13,
+  complaint_opened: 14,
+  complaint_closed: 15,
+  coupon_issued: 16,
+  coupon_redeemed: 17,
+};
 /** Every `custom_…` type shares the last code. */
 const CUSTOM_CODE = 63;
-const codes = new Map<string, number>(EVENT_TYPES.map((type, code) => [type, code]));
+const codes = new Map<string, number>(Object.entries(CODES));
 const codeOf = (type: EventType): number => codes.get(type) ?? CUSTOM_CODE;
 
 export interface ActivityEntry {

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { EVENT_TYPES } from "../../src/events/event.js";
 import { createFeatureSchema } from "../../src/features/feature-schema.js";
 import {
   decodeState,
@@ -119,6 +120,14 @@ describe("feature state", () => {
     expect(state.lines).toHaveLength(64);
     expect(state.lines[0]!.at).toBe(daysAgo(0) / 1000);
     expect(state.lines[63]!.at).toBe(daysAgo(63) / 1000);
+  });
+
+  it("tells every type of event from every other, and custom types from all of those", () => {
+    const codes = [...EVENT_TYPES, "custom_quiz" as const].map(
+      (type) => foldAll([anEvent({ type })]).activity[0]!.code,
+    );
+    // What packed states in the field say: a code never changes its meaning.
+    expect(codes).toEqual([...EVENT_TYPES.keys(), 63]);
   });
 
   it("counts an order once however many parts it comes in", () => {
