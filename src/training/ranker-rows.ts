@@ -25,6 +25,8 @@ export interface RankerRowsOptions {
    * by their position, so that the artifacts lack them whatever the clock says.
    */
   readonly heldOutByPosition?: boolean;
+  /** Keep examples none of whose purchases are candidates: for calibration. Default false. */
+  readonly keepMisses?: boolean;
 }
 
 export interface RankerRows {
@@ -41,8 +43,8 @@ export interface RankerRows {
 }
 
 /**
- * One group an example; examples whose purchases are not among the candidates teach nothing and are
- * left out.
+ * One group an example; examples whose purchases are not among the candidates teach no order and are
+ * left out unless asked for.
  * @throws RangeError when the artifacts know more than the example's instant allows
  */
 export function rankerRows(
@@ -73,7 +75,8 @@ export function rankerRows(
     const hits = groupLabels.reduce((sum, label) => sum + label, 0);
     bought += example.bought.size;
     found += hits;
-    if (hits === 0 || hits === set.count) continue;
+    if (set.count === 0) continue;
+    if (options.keepMisses !== true && (hits === 0 || hits === set.count)) continue;
     rows.append(candidateFeatures(set, request, artifacts, snapshot, out));
     labels.append(groupLabels);
     groups.push(set.count);

@@ -5,14 +5,21 @@ import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import { CuecardError } from "../errors.js";
 import { schemaHashOf } from "../features/feature-schema.js";
 import { manifestFor } from "../scoring/manifest.js";
-import { rankerGraph } from "./onnx.js";
+import { fitPlatt } from "./calibrate.js";
+import { type Calibration, rankerGraph } from "./onnx.js";
 import { checkParity, parityRows } from "./parity.js";
 import { catalogAsOf, cleanRows, firstSales, type MemberExample } from "./ranker-examples.js";
 import { measureRanker, type RankerSlice } from "./ranker-figures.js";
-import { joinRankerRows, type RankerRows, rankerRows } from "./ranker-rows.js";
+import {
+  joinRankerRows,
+  type RankerRows,
+  type RankerRowsOptions,
+  rankerRows,
+} from "./ranker-rows.js";
 import { type Slices, sliceSnapshots } from "./slices.js";
 import { DAY_MS, type Survey } from "./survey.js";
 import type { TrainedModel, TrainSettings } from "./train-heads.js";
+import type { TreeModel } from "./xgboost.js";
 
 export const RANKER_OUTPUT = "ranker";
 export const RANKER_HORIZON_DAYS = 30;
@@ -38,7 +45,7 @@ const PARAMS = {
 export interface RankerPlan {
   /** Epoch milliseconds, ascending. */
   readonly instants: readonly number[];
-  /** Over `instants`; `calibrate` serves early stopping. */
+  /** Over `instants`; `calibrate` serves early stopping too. */
   readonly slices: Slices;
 }
 
@@ -96,7 +103,8 @@ export async function trainRanker(
     return rowsOf(rankerSlice(data, index, first));
   };
   const train = joinRankerRows(slices.train.map(rowsAt));
-  const stop = rowsAt(slices.calibrate);
+  const stopSlice = rankerSlice(data, slices.calibrate, first);
+  const stop = rowsOf(stopSlice);
   requireGroups(train, GROUPS_MIN, "train");
   requireGroups(stop, LATER_GROUPS_MIN, "stop");
   const seed = settings.seed ?? 1;
@@ -114,6 +122,7 @@ export async function trainRanker(
       settings.onRound?.(RANKER_OUTPUT, progress);
     },
   });
+  const calibration = calibrateRanker(model, stopSlice, settings);
   const bytes = rankerGraph(model, CANDIDATE_FEATURES.length);
   const drawn = parityRows(stop.rows, CANDIDATE_FEATURES.length, seed);
   await checkParity(bytes, [{ name: RANKER_OUTPUT, model }], settings.xgboost, drawn);
@@ -136,7 +145,7 @@ export async function trainRanker(
         report: await measureRanker(bytes, report),
       },
     },
-    calibration: null,
+    calibration: { [RANKER_OUTPUT]: calibration },
     libraryVersion: settings.xgboost.version,
     threads: model.threads,
     seed,
@@ -145,8 +154,24 @@ export async function trainRanker(
   return { bytes, manifest, promote };
 }
 
-function rowsOf({ examples, artifacts, snapshot }: RankerSlice): RankerRows {
-  const made = rankerRows(examples, artifacts, snapshot);
+/**
+ * P(the next order holds the product) by its margin, over every example, so also those whose order
+ * held none of the candidates.
+ */
+function calibrateRanker(
+  model: TreeModel,
+  slice: RankerSlice,
+  { xgboost }: TrainSettings,
+): Calibration {
+  const all = rowsOf(slice, { keepMisses: true });
+  return fitPlatt(xgboost.predictMargins(model, all.rows, all.rowCount), all.labels);
+}
+
+function rowsOf(
+  { examples, artifacts, snapshot }: RankerSlice,
+  options: RankerRowsOptions = {},
+): RankerRows {
+  const made = rankerRows(examples, artifacts, snapshot, options);
   cleanRows(made.rows, CANDIDATE_FEATURES.length, AGE_COLUMN);
   return made;
 }

@@ -4,7 +4,10 @@ import { buildSnapshot } from "../../src/catalog/build-snapshot.js";
 import { schemaHashOf } from "../../src/features/feature-schema.js";
 import { fingerprint40 } from "../../src/redis/keys.js";
 import { openVerified } from "../../src/scoring/model-slot.js";
+import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
+import { calibrated } from "../../src/training/calibrate.js";
 import { catalogAsOf, cleanRows, firstSales } from "../../src/training/ranker-examples.js";
+import { rankerRows } from "../../src/training/ranker-rows.js";
 import { surveyLog } from "../../src/training/survey.js";
 import {
   planRanker,
@@ -126,6 +129,22 @@ describe("training the ranker", () => {
     const names = CANDIDATE_FEATURES;
     const expected = { schema: { names, hash }, outputs: ["ranker"], probabilities: false };
     await (await openVerified(bytes, manifest, expected)).release();
+  });
+
+  it("says how likely the next order holds a product: right on average in a later slice", async () => {
+    const { slices } = data.plan;
+    const first = firstSales(data.survey.purchases, data.snapshot);
+    const { examples, artifacts, snapshot } = rankerSlice(data, slices.report, first);
+    const later = rankerRows(examples, artifacts, snapshot, { keepMisses: true });
+    cleanRows(later.rows, CANDIDATE_FEATURES.length, CANDIDATE_FEATURES.indexOf("age_days"));
+    const scorer = await loadOnnxScorer(trained.bytes);
+    const { margins } = await scorer.run(later.rows, later.rowCount);
+    await scorer.release();
+    const probabilities = calibrated(margins, trained.manifest.calibration!.ranker);
+    const mean = (values: ArrayLike<number>): number =>
+      Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+    expect(mean(probabilities) / mean(later.labels)).toBeGreaterThan(0.8);
+    expect(mean(probabilities) / mean(later.labels)).toBeLessThan(1.25);
   });
 
   it("refuses a log that is too short or has too few orders, saying so", async () => {
