@@ -237,6 +237,7 @@ async function offers(
     request: candidates,
     set,
     propensity: propensityOf(ranked, scored),
+    margins: ranked?.margins ?? null,
     channels,
     language,
     limit: request.limit ?? placement.limit,

@@ -23,8 +23,10 @@ export interface SuggestInput {
   readonly artifacts: CandidateArtifacts;
   readonly request: CandidateRequest;
   readonly set: CandidateSet;
-  /** P(buys it within 30 days), one a candidate; null while untrained: the order of sources stands. */
+  /** P(buys it within 30 days), one a candidate; null where nothing calibrated can say. */
   readonly propensity: Float64Array | null;
+  /** The ranker's margins, one a candidate: the order where there is no propensity; null: the sources'. */
+  readonly margins: Float32Array | null;
   readonly channels: readonly ChannelConfig[];
   readonly language: Language;
   readonly limit: number;
@@ -37,6 +39,8 @@ interface Treatment {
   readonly channel: ChannelChoice | null;
   readonly propensity?: number;
   readonly expectedValue?: number;
+  /** What treatments are ordered by: expected value, else margin, else place among the sources. */
+  readonly merit: number;
 }
 
 /** Untrained, a channel is judged by the product's margin at a cautious rate of acceptance. */
@@ -51,13 +55,14 @@ function treat(input: SuggestInput, coupons: readonly Coupon[], i: number): Trea
   const value = (p ?? UNTRAINED_PROPENSITY) * margin;
   const habits = facts?.state.channelHabits ?? [];
   const channel = chooseChannel(input.channels, habits, value);
-  if (p === undefined) return { i, coupon, channel };
-  return { i, coupon, channel, propensity: p, expectedValue: value - (channel?.cost ?? 0) };
+  if (p === undefined) return { i, coupon, channel, merit: input.margins?.[i] ?? -i };
+  const expectedValue = value - (channel?.cost ?? 0);
+  return { i, coupon, channel, propensity: p, expectedValue, merit: expectedValue };
 }
 
 /**
- * Orders treatments by propensity × (margin − coupon cost) − contact cost; ties and untrained answers
- * by the order of the sources. A treatment without a channel worth its cost is left out.
+ * Orders treatments by propensity × (margin − coupon cost) − contact cost; where there is no calibrated
+ * propensity by the ranker's margin, untrained by the order of the sources. A treatment without a channel worth its cost is left out.
  */
 export function suggest(input: SuggestInput): Suggestion[] {
   const { snapshot, facts, now } = input;
@@ -72,9 +77,8 @@ export function suggest(input: SuggestInput): Suggestion[] {
 
 /** `best` is in falling order and stays so, at most `limit` long; a tie goes behind. */
 function keepBest(best: Treatment[], next: Treatment, limit: number): void {
-  const value = next.expectedValue ?? 0;
   let at = best.length;
-  while (at > 0 && value > (best[at - 1]!.expectedValue ?? 0)) at--;
+  while (at > 0 && next.merit > best[at - 1]!.merit) at--;
   if (at >= limit) return;
   if (best.length === limit) best.pop();
   best.splice(at, 0, next);
