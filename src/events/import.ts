@@ -63,6 +63,8 @@ export interface ImportEventsDependencies {
 const CHUNK_ROWS = 20_000;
 const RESOLVE_AT_ONCE = 64;
 const DONE = 1;
+/** Parts of a chunk under way at once, by partition: one is folded while another is being written. */
+const LANES = 4;
 
 /**
  * Throws `file_invalid` and `usage` before anything is written; `store_full`, `store_unavailable`
@@ -84,6 +86,7 @@ class EventImport {
   /** Product → how complete it was when it was registered. */
   private readonly products = new Map<string, number>();
   private readonly resolved = new Map<string, string | null>();
+  private readonly said = new Set<string>();
   private readonly patience: Patience;
   private readonly by: "id" | "phone" | "email";
 
@@ -93,7 +96,7 @@ class EventImport {
     private readonly progress: ImportProgress | undefined,
   ) {
     const { signal, giveUpMs, mapping } = options;
-    this.patience = { signal, giveUpMs, say: (message) => progress?.say(message) };
+    this.patience = { signal, giveUpMs, say: (message) => this.say(message) };
     const kinds = (["phone", "email"] as const).filter((kind) => mapping[kind] !== undefined);
     if (kinds.length > 1 || (kinds.length === 1 && mapping.member !== undefined)) {
       throw new CuecardError("usage", "--map: name members by one of member, phone, email");
@@ -131,6 +134,12 @@ class EventImport {
     return summary;
   }
 
+  /** Once a chunk: its parts wait for the same reason. */
+  private say(message: string): void {
+    if (!this.said.has(message)) this.progress?.say(message);
+    this.said.add(message);
+  }
+
   private mapping(): EventMapOptions["mapping"] {
     if (this.by === "id") return this.options.mapping;
     const { [this.by]: column, ...rest } = this.options.mapping;
@@ -161,6 +170,7 @@ class EventImport {
   /** Writes a chunk and counts it; returns its rejected rows. */
   private async take(chunk: ImportChunk, field: string, isDone: boolean): Promise<RejectedRow[]> {
     const { summary } = this;
+    this.said.clear();
     const rejected = [...chunk.rejected];
     const placed = await this.place(chunk.events, rejected);
     for (const { pending } of placed) this.members.add(pending.subject);
@@ -169,7 +179,12 @@ class EventImport {
     else {
       if (products.length > 0) await this.register(products);
       const groups = this.groupsOf(chunk, placed, field);
-      await patiently(() => this.dependencies.writer.write(groups), this.patience);
+      const parts = Array.from({ length: LANES }, (_, lane) =>
+        groups.filter(({ partition }) => partition! % LANES === lane),
+      );
+      await allSettled(
+        parts.map((part) => patiently(() => this.dependencies.writer.write(part), this.patience)),
+      );
     }
     for (const { pending, rows } of placed) {
       if (pending.outcome === "member_erased") rejected.push(...refused(pending, rows));
@@ -319,6 +334,13 @@ function anonymousRecords(lines: readonly AnonymousLine[]): LogRecord[] {
     last.lines.push({ product, quantity, amount: 0 });
   }
   return records;
+}
+
+/** Waits for all, also when one fails: nothing may still be writing when the next chunk begins. */
+async function allSettled(works: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(works);
+  const failed = outcomes.find((outcome) => outcome.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
 }
 
 /** Reads one item ahead, so that the next chunk is parsed while this one is written. */
