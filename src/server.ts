@@ -8,6 +8,7 @@ import { ApiKeys } from "./redis/api-keys.js";
 import { readStamp } from "./redis/store-stamp.js";
 import { createServices } from "./services.js";
 import type { Logger } from "./telemetry.js";
+import { warmUp } from "./warm-up.js";
 
 export interface Server {
   readonly port: number;
@@ -31,6 +32,7 @@ export async function startServer(config: Config, target: string, logger: Logger
   });
   let ready = false;
   const services = createServices({ core, followed, queue, keys, ready: () => ready });
+  await warmUp(core, services);
   const front = createFront({ services, keys, logger, metricsOpen: config.metricsOpen });
   const port = await front.listen(config.port, config.host);
   ready = true;
