@@ -5,7 +5,7 @@ import { LastScores } from "./decision/last-scores.js";
 import { MemberReader } from "./decision/member-reader.js";
 import { score } from "./decision/score.js";
 import { CuecardError } from "./errors.js";
-import { readComponent } from "./events/replay.js";
+import { followComponent, readComponent } from "./events/replay.js";
 import { timelineOf } from "./events/timeline.js";
 import { stageOf } from "./features/stage.js";
 import { decodeState } from "./features/state.js";
@@ -86,7 +86,7 @@ function requireRoom({ watch, config }: Core): void {
 
 function memberService(core: Core, lastScores: LastScores): MemberService {
   const { members, config, log } = core;
-  const dependencies = { ...core, identities: members.identities, readComponent };
+  const dependencies = { ...core, identities: members.identities, readComponent, followComponent };
   const answered = (record: MemberRecord): AnsweredMember => ({
     ...(record.profile ?? { id: record.id, createdAt: 0, updatedAt: 0 }),
     id: record.id,
