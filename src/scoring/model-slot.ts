@@ -2,6 +2,7 @@
 import { CuecardError } from "../errors.js";
 import { metrics } from "../telemetry.js";
 import { Follower, type FollowOptions } from "./follower.js";
+import { gatherRuns } from "./gathering-scorer.js";
 import { type Manifest, sha256Of } from "./manifest.js";
 import type { ModelRegistry } from "./model-registry.js";
 import { loadOnnxScorer, warm } from "./onnx-scorer.js";
@@ -116,7 +117,7 @@ export class ModelSlot {
   async #load(version: string): Promise<void> {
     const { bytes, manifest } = await this.#registry.get(this.name, version);
     const scorer = await openVerified(bytes, manifest, this.#options);
-    this.#swap(new Loaded(scorer, manifest));
+    this.#swap(new Loaded(gatherRuns(scorer), manifest));
     metrics.modelSwaps.inc({ model: this.name, result: "swapped" });
   }
 
