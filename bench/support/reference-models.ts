@@ -1,7 +1,7 @@
 /**
  * The reference graphs every run measures with, on both sides: three fused heads and a ranker, 200 trees
- * of depth 6 each, grown on rows of the bench's own members with labels that are chance, so that every
- * tree is full and real rows reach all of it. And the pool of rows that the limit draws from.
+ * of depth 6 each, full, with splits that are chance among the values of the bench's own members, so that
+ * real rows reach all of every tree. And the pool of rows that the limit draws from.
  */
 import { writeFileSync } from "node:fs";
 import { CANDIDATE_FEATURES, candidateFeatures } from "../../src/candidates/features.js";
@@ -20,7 +20,8 @@ import type { Progress } from "../../src/progress.js";
 import { hydrateContext } from "../../src/scoring/hydrate-context.js";
 import { type Manifest, manifestFor } from "../../src/scoring/manifest.js";
 import { fuseHeads, rankerGraph } from "../../src/training/onnx.js";
-import { loadXgboost, type TreeModel, type Xgboost } from "../../src/training/xgboost.js";
+import type { ParsedModel } from "../../src/training/xgboost-json.js";
+import { referenceModel } from "./reference-trees.js";
 import type { FilledWorld } from "./reference-world.js";
 
 export const REFERENCE = { trees: 200, depth: 6, candidates: 100 } as const;
@@ -42,18 +43,15 @@ export interface Reference {
   /** Tree nodes, for the record. */
   readonly headsNodes: number;
   readonly rankerNodes: number;
-  readonly libraryVersion: string;
 }
 
 const POOL_SIZE = 512;
-/** Groups of candidates the ranker is grown on. */
-const RANKER_MEMBERS = 200;
 
 interface Rows {
   readonly ids: string[];
   /** One vector a member of the pool. */
   readonly heads: Float32Array;
-  /** One vector of every member with orders: what the heads are grown on. */
+  /** One vector of every member with orders: what the splits of the heads come from. */
   readonly grownHeads: Float32Array;
   /** `REFERENCE.candidates` vectors a member. */
   readonly ranker: Float32Array;
@@ -105,35 +103,7 @@ async function collectRows(core: Core, world: FilledWorld, progress: Progress): 
 const isOffered = ({ profile }: MemberRecord, state: FeatureState): boolean =>
   careOnly(profile, state) === null && isPersonal(profile);
 
-function growTrees(
-  xgboost: Xgboost,
-  rows: Float32Array,
-  columnCount: number,
-  seed: number,
-  progress: Progress,
-): TreeModel {
-  const rowCount = rows.length / columnCount;
-  const random = new Random(`reference ${seed}`);
-  return xgboost.trainTrees({
-    rows,
-    rowCount,
-    columnCount,
-    labels: Float32Array.from({ length: rowCount }, () => (random.chance(0.3) ? 1 : 0)),
-    objective: "binary:logistic",
-    params: {
-      max_depth: REFERENCE.depth,
-      eta: 0.02,
-      lambda: 0.1,
-      // Leaves of about equal size: without it single rows are split off and trees stay thin.
-      min_child_weight: (0.2 * rowCount) / 2 ** REFERENCE.depth / 4,
-    },
-    rounds: REFERENCE.trees,
-    seed,
-    onRound: ({ round, rounds }) => progress.update(round / rounds, "reference trees"),
-  });
-}
-
-const nodesOf = (models: readonly TreeModel[]): number =>
+const nodesOf = (models: readonly ParsedModel[]): number =>
   models.reduce((sum, { trees }) => sum + trees.reduce((n, tree) => n + tree.left.length, 0), 0);
 
 export async function publishReference(
@@ -147,20 +117,21 @@ export async function publishReference(
   if (rows.ids.length < POOL_SIZE / 2) {
     throw new Error(`only ${rows.ids.length} members have ${REFERENCE.candidates} candidates`);
   }
-  const xgboost = loadXgboost(core.config.xgboostLibrary);
-  const heads = HEADS.map((_, i) =>
-    growTrees(xgboost, rows.grownHeads, rows.headColumns, 10 * seed + i, progress),
-  );
-  const columns = CANDIDATE_FEATURES.length;
-  const grown = rows.ranker.subarray(0, RANKER_MEMBERS * REFERENCE.candidates * columns);
-  const ranker = growTrees(xgboost, grown, columns, 10 * seed + 9, progress);
+  const { trees, depth } = REFERENCE;
+  const grow = (name: string, grown: Float32Array, columnCount: number): ParsedModel => {
+    progress.update(1, `reference trees: ${name}`);
+    const random = new Random(`reference ${name} ${seed}`);
+    return referenceModel({ rows: grown, columnCount, trees, depth, random });
+  };
+  const heads = HEADS.map((name) => grow(name, rows.grownHeads, rows.headColumns));
+  const ranker = grow("ranker", rows.ranker, CANDIDATE_FEATURES.length);
   const calibration = { slope: 1, intercept: 0 };
   const headsBytes = fuseHeads(
     HEADS.map((name, i) => ({ name, model: heads[i], calibration })),
     rows.headColumns,
   );
   const rankerBytes = rankerGraph(ranker);
-  const facts = factsOf(rows, xgboost.version, ranker.threads, seed);
+  const facts = factsOf(rows, seed);
   await publish(core, "heads", headsBytes, {
     ...facts,
     features: [...core.schema.names],
@@ -193,19 +164,18 @@ export async function publishReference(
     },
     headsNodes: nodesOf(heads),
     rankerNodes: nodesOf([ranker]),
-    libraryVersion: xgboost.version,
   };
 }
 
 type Facts = Omit<Manifest, "version" | "sha256" | "bytes">;
 
-const factsOf = ({ ids }: Rows, libraryVersion: string, threads: number, seed: number) => ({
+const factsOf = ({ ids }: Rows, seed: number) => ({
   createdAt: Date.now(),
   trainedWindow: { from: 0, to: Date.now() },
   rows: ids.length,
   metrics: {},
-  libraryVersion,
-  threads,
+  libraryVersion: "none",
+  threads: 1,
   seed,
 });
 
