@@ -68,5 +68,7 @@ export type CouponInput = z.infer<typeof couponInputSchema>;
 export interface Coupon extends Omit<CouponInput, "id"> {
   id: string;
   active: boolean;
+  /** Epoch milliseconds. */
+  createdAt: number;
   updatedAt: number;
 }

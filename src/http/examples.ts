@@ -164,6 +164,7 @@ export const couponExample: Coupon = {
   id: "c5",
   ...couponInputExample,
   active: true,
+  createdAt: 1_760_000_000_000,
   updatedAt: 1_777_860_900_000,
 };
 

@@ -20,7 +20,7 @@ const WRITE_ERRORS = [
   "store_full",
   "write_contended",
 ] as const;
-const READ_ERRORS = ["member_unknown", "store_unavailable"] as const;
+const READ_ERRORS = ["member_unknown", "member_erased", "store_unavailable"] as const;
 
 const list = route({
   name: "listMembers",
@@ -66,7 +66,7 @@ const get = route({
   scopes: ["serve", "ingest"],
   status: 200,
   response: memberRecordSchema,
-  errors: [...READ_ERRORS, "member_erased"],
+  errors: READ_ERRORS,
   example: { response: memberExample },
   handle: ({ params }, services) => services.members.get(params.id),
 });
@@ -117,7 +117,7 @@ const merge = route({
   body: mergeRequestSchema,
   status: 200,
   response: memberRecordSchema,
-  errors: [...READ_ERRORS, "member_erased", "merge_invalid", "write_contended", "store_full"],
+  errors: [...READ_ERRORS, "merge_invalid", "write_contended", "store_full"],
   example: { request: { from: "m_2088" } },
   handle: ({ params, body }, services) => services.members.merge(params.id, body.from),
 });
@@ -133,7 +133,7 @@ const unmerge = route({
   body: mergeRequestSchema,
   status: 200,
   response: memberRecordSchema,
-  errors: [...READ_ERRORS, "member_erased", "merge_invalid", "write_contended", "store_full"],
+  errors: [...READ_ERRORS, "merge_invalid", "write_contended", "store_full"],
   example: { request: { from: "m_2088" } },
   handle: ({ params, body }, services) => services.members.unmerge(params.id, body.from),
 });

@@ -94,6 +94,7 @@ export const couponSchema = z.object({
   ...couponInputSchema.shape,
   id: z.string(),
   active: z.boolean(),
+  createdAt: epochMsSchema,
   updatedAt: epochMsSchema,
 });
 

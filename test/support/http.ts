@@ -123,7 +123,7 @@ function memoryCoupons(): CouponService {
   const records = new Map<string, Coupon>();
   return {
     put: async (id, input) => {
-      const record = { active: true, ...input, id, updatedAt: NOW };
+      const record = { active: true, ...input, id, createdAt: NOW, updatedAt: NOW };
       records.set(id, record);
       return record;
     },
