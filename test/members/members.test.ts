@@ -1,11 +1,14 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { encodeRecord } from "../../src/events/log-record.js";
 import { encodeState } from "../../src/features/state.js";
+import { MemberStore } from "../../src/members/member-store.js";
 import { isUnfinished } from "../../src/members/members.js";
 import type { Consent, MemberInput } from "../../src/members/profile.js";
 import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
 import { aPurchase } from "../support/builders.js";
 import {
+  DEDUPE_DAYS,
   dump,
   dyingStore,
   flush,
@@ -520,6 +523,19 @@ describe("erasing", () => {
     store.commitsLeft = 0;
     await expect(openTestCore(client, undefined, store).members.erase(a)).rejects.toThrow("died");
     await core.members.erase(a);
+    expect(await identityKeys()).toEqual([]);
+  });
+
+  it("takes away what a slow writer linked between the look and the tombstone", async () => {
+    await put(a, { phone: PHONE });
+    class SlowedStore extends MemberStore {
+      override async commit(...[commits]: Parameters<MemberStore["commit"]>) {
+        await core.identities.link({ kind: "phone", value: PHONE }, a);
+        return super.commit(commits);
+      }
+    }
+    const store = new SlowedStore(client, DEDUPE_DAYS, encodeRecord);
+    await openTestCore(client, undefined, store).members.erase(a);
     expect(await identityKeys()).toEqual([]);
   });
 
