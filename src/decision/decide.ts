@@ -69,15 +69,17 @@ export async function decide(
   };
   const facts = await readMember(decision, dependencies);
   const personal = facts !== null && isPersonal(facts.profile);
-  const scored = personal
-    ? await scoreOne(facts, decision, dependencies)
-    : lastOf(decision, dependencies);
+  // Awaited behind the ranker: neither model needs the other, and so both run in the same turn.
+  const scoring = personal
+    ? scoreOne(facts, decision, dependencies)
+    : Promise.resolve(lastOf(decision, dependencies));
   const language = languageOf(facts?.profile?.locale, config.locale);
   const care = careAnswer(facts, decision, language);
   const offer =
     care === null
-      ? await offers(personal ? facts : null, facts, scored, decision, dependencies)
+      ? await offers(personal ? facts : null, facts, scoring, decision, dependencies)
       : null;
+  const scored = await scoring;
   const degraded = [...decision.degraded];
   for (const reason of degraded) metrics.degraded.inc({ reason });
   return {
@@ -204,7 +206,7 @@ export interface OfferTrace extends Offer {
 async function offers(
   personal: MemberFacts | null,
   facts: MemberFacts | null,
-  scored: Scored,
+  scoring: Promise<Scored>,
   decision: Decision,
   dependencies: DecideDependencies,
 ): Promise<OfferTrace> {
@@ -219,7 +221,8 @@ async function offers(
   };
   const set = generateCandidates(candidates, current.artifacts, current.snapshot, CANDIDATE_LIMIT);
   if (set.count === 0) decision.degraded.add("catalog_empty");
-  const ranked = await rank(candidates, set, decision, current, dependencies);
+  const ranking = rank(candidates, set, decision, current, dependencies);
+  const [ranked, scored] = await Promise.all([ranking, scoring]);
   const asked = request.channel ?? null;
   const channels = openChannels(
     config.channels,
