@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type JobEntry, JobQueue } from "../../src/jobs/queue.js";
 import type { JobWorker } from "../../src/jobs/worker.js";
 import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
 import { silentLogger, type TestStore, testTarget } from "../support/redis.js";
 import { type TestInput, testJobKeys } from "./support/functions.js";
 import { startTestWorker, testSchedules } from "./support/worker.js";
+
+// Processes are started and waited for, at the lowest priority: a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 let store: TestStore;
 let client: RedisClient;

@@ -30,8 +30,9 @@ export const testJobKeys = {
 async function testJob(store: RedisClient, context: JobContext): Promise<Record<string, unknown>> {
   const { jobId, signal } = context;
   const input: TestInput = context.input;
-  const begun = await store.hincrby(testJobKeys.seen(jobId), "begun", 1);
+  // First the process: who sees a run begun reads it.
   await store.hset(testJobKeys.seen(jobId), "pid", process.pid);
+  const begun = await store.hincrby(testJobKeys.seen(jobId), "begun", 1);
   context.progress(10, "begun");
   if (input.code !== undefined) throw new CuecardError(input.code, "as asked");
   if (begun <= (input.failures ?? 0)) throw new Error(`failure ${begun}\nsecond line`);
