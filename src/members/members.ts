@@ -16,7 +16,7 @@ import {
   requirePhone,
 } from "./identity.js";
 import type { Commit, MemberRecord, MemberStore, MemberWrite } from "./member-store.js";
-import type { MemberInput, Profile } from "./profile.js";
+import { type MemberInput, memberInputSchema, type Profile } from "./profile.js";
 import { blank, writtenPart } from "./written-part.js";
 
 /** The part of the feature algebra a merge needs; given by the composition root. */
@@ -66,6 +66,9 @@ export class Members {
     const { identity } = named;
     const records = await this.believed(identity);
     if (records[0] !== undefined) return records[0].id;
+    if (!memberInputSchema.safeParse(inputOf(identity)).success) {
+      throw new CuecardError("invalid_id", `member.${identity.kind}: not one a member can have`);
+    }
     for (let attempt = 0; attempt < MAX_ROUNDS; attempt++) {
       const id = idFromIdentity(identity, attempt);
       const { profile } = await this.holderOf(id);

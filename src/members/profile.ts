@@ -15,6 +15,16 @@ export type Consent = z.infer<typeof consentSchema>;
 
 const attributeValue = z.union([z.string().max(500), z.number(), z.boolean(), z.null()]);
 
+/** An id as events and references take it: no other could ever be asked for. */
+const identityId = z
+  .string()
+  .max(200)
+  .regex(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+    /^(?!\s)[^\u0000-\u001f\u007f\ud800-\udfff]+(?<!\s)$/u,
+    "an id has no control characters and no blank at either end",
+  );
+
 /** What PUT and PATCH take; absent means unknown. Phones become E.164 before they are kept. */
 export const memberInputSchema = z.strictObject({
   id: z.string().optional(),
@@ -22,8 +32,8 @@ export const memberInputSchema = z.strictObject({
   phone: z.string().max(64).optional(),
   phones: z.array(z.string().max(64)).max(10).optional(),
   email: z.email().max(254).optional(),
-  accounts: z.array(z.string().min(1).max(200)).max(20).optional(),
-  visitors: z.array(z.string().min(1).max(200)).max(20).optional(),
+  accounts: z.array(identityId).max(20).optional(),
+  visitors: z.array(identityId).max(20).optional(),
   timezone: z.string().max(64).optional(),
   locale: z.string().max(35).optional(),
   jurisdiction: z.string().max(10).optional(),
