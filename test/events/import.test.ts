@@ -135,7 +135,7 @@ describe("importEvents", () => {
     await world.flush();
     let writes = 0;
     const write: typeof world.writer.write = async (groups) => {
-      if (++writes < 5) return world.writer.write(groups);
+      if (++writes < 30) return world.writer.write(groups);
       await world.writer.write(groups.slice(0, Math.ceil(groups.length / 2)));
       throw new Error("killed");
     };

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { archiveLog } from "../../src/events/archive.js";
+import type { LogReader } from "../../src/events/log-reader.js";
 import { type RebuildOptions, rebuild } from "../../src/events/rebuild.js";
 import { combineProfiles } from "../../src/members/combine-profiles.js";
 import { memberKey } from "../../src/redis/keys.js";
@@ -115,6 +116,25 @@ describe("rebuild", () => {
         return [key, state.orders, state.lines];
       });
     expect(summary(after)).toEqual(summary(before));
+  });
+
+  it("looks again at a member written between the end of its log and its own write", async () => {
+    await somePeople();
+    let sent = false;
+    const reader: LogReader = {
+      async *read(options) {
+        yield* world.log.read(options);
+        if (options?.after === undefined || sent) return;
+        sent = true;
+        for (let i = 0; i < 10; i++) await world.send(`m${i}`, aPurchase());
+      },
+    };
+    await run({ reader });
+    expect(sent).toBe(true);
+    for (let i = 0; i < 10; i++) {
+      const { orders } = codec.decode((await world.store.read(`m${i}`)).state);
+      expect(orders.count).toBe(7);
+    }
   });
 
   it("reports members the log does not know", async () => {
