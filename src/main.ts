@@ -38,13 +38,29 @@ function setUp(): { config: Config; logger: Logger } {
   return { config, logger: createLogger(config.logLevel) };
 }
 
+const DEMO_REQUEST = '{"member": "m_1001", "placement": "screen_pop", "limit": 1}';
+
+/** Says where to look, with which key, and in the demo world also what to ask first. */
 function printWelcome(config: Config, adminKey: string | undefined, demo: boolean): void {
   const address = `http://localhost:${config.port}`;
+  const lostKey = "Key lost? `npm run cuecard -- keys create --name me --scopes admin` makes one.";
+  const key =
+    adminKey !== undefined
+      ? `Admin key, shown this once: ${adminKey}`
+      : config.adminApiKey !== undefined
+        ? "Admin key: the one in ADMIN_API_KEY."
+        : lostKey;
+  const request = [
+    "The demo world is loaded. Ask what to offer Wang Fang (王芳), who is on the phone:",
+    "",
+    `  curl -s ${address}/v1/recommendations -H 'X-API-Key: ${adminKey ?? "KEY"}' \\`,
+    `    -H 'Content-Type: application/json' -d '${DEMO_REQUEST}'`,
+  ];
   const lines = [
     "",
     `Cuecard is ready: ${address}  (documentation: ${address}/docs)`,
-    ...(adminKey === undefined ? [] : [`Admin key, shown this once: ${adminKey}`]),
-    ...(demo ? ["The demo world is loaded; README.md has a request to copy."] : []),
+    key,
+    ...(demo ? request : []),
     "",
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
@@ -113,8 +129,7 @@ program
   .argument("<name>")
   .action(async () => {
     const { config, logger } = setUp();
-    const store = await openTarget(config, logger, { shared: true });
-    await runJob(config, store.target, logger);
+    await runJob(config, logger);
   });
 
 addModelCommands(program, loadConfig);

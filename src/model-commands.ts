@@ -50,7 +50,7 @@ const withTableFlags = (command: Command): Command =>
     .option("--separator <character>", "default: told from the first line")
     .option("--header <yes|no>", "no: columns are c1, c2, …", "yes")
     .option("--encoding <name>", "default UTF-8")
-    .option("--seed <n>", "default 1", Number);
+    .option("--seed <n>", "default 0", Number);
 
 const tableOptions = (
   flags: TableFlags,
@@ -188,7 +188,7 @@ function addSequences(evaluate: Command, config: () => Config): void {
     .option("--out <csv>", "write the recommendations")
     .option("--separator <character>")
     .option("--encoding <name>")
-    .option("--seed <n>", "default 1", Number)
+    .option("--seed <n>", "default 0", Number)
     .option("--json", "the whole report as JSON", false)
     .action(async ({ json, format, ...flags }: SequenceFlags) => {
       const progress = startProgress("Evaluating");

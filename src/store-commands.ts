@@ -18,6 +18,13 @@ import { withCore } from "./with-core.js";
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
 
+/** The summary is the last line; where refused rows lie is said before it. */
+function report(summary: ImportSummary): void {
+  const { rejected, rejectFile } = summary;
+  if (rejectFile !== null) process.stderr.write(`${rejected} rows refused: ${rejectFile}\n`);
+  print(formatSummary(summary));
+}
+
 interface ImportFlags {
   file: string;
   map: string;
@@ -101,7 +108,7 @@ function addImport(program: Command, config: () => Config): void {
     )
     .option("--timezone <zone>", "of times without one; default: the configuration's")
     .action((flags: ImportFlags) =>
-      withCore(config(), async (core) => print(formatSummary(await importEventsInto(core, flags)))),
+      withCore(config(), async (core) => report(await importEventsInto(core, flags))),
     );
   withImportFlags(command.command("members").description("one row a member")).action(
     (flags: ImportFlags) =>
@@ -115,7 +122,7 @@ function addImport(program: Command, config: () => Config): void {
         };
         const put = (id: string, input: Parameters<typeof members.put>[1]) =>
           members.put(id, input);
-        print(formatSummary(await importMembers(options, put, importProgress())));
+        report(await importMembers(options, put, importProgress()));
       }),
   );
   withImportFlags(command.command("products").description("one row a product")).action(
@@ -124,7 +131,7 @@ function addImport(program: Command, config: () => Config): void {
         const options = { ...flags, mapping: parseMapping(flags.map), schema: productInputSchema };
         const put = (batch: Parameters<typeof catalog.store.putProducts>[0]) =>
           catalog.store.putProducts(batch);
-        print(formatSummary(await importProducts(options, put, importProgress())));
+        report(await importProducts(options, put, importProgress()));
       }),
   );
 }

@@ -39,8 +39,8 @@ export function createFeatured(shop: Shop, now: number): FeaturedStory[] {
   return [
     story(shop, now, 0, "growth", "王芳", "growth, tea: replenishment is due", {}, [
       [95, ["Jasmine Green Tea 100 g"]],
-      [63, ["Jasmine Green Tea 100 g", "Travel Tea Mug Classic"]],
-      [31, ["Jasmine Green Tea 100 g", "Longjing Green Tea 100 g"]],
+      [63, ["Jasmine Green Tea 100 g"]],
+      [31, ["Jasmine Green Tea 100 g"]],
     ]),
     story(shop, now, 1, "complaint", "李伟", "a regular with an open complaint: no selling", {}, [
       ...every(160, 4, 26, ["Adult Dog Food Chicken 6 kg", "Dental Chews 1.5 kg"]),

@@ -37,6 +37,7 @@ const PRODUCT_TARGETS: Record<string, Build> = {
   active: "boolean",
   url: "text",
   image: "text",
+  launchedAt: "date",
   replenishmentDays: "number",
   tags: "list",
   "season.from": "date",

@@ -3,7 +3,7 @@ import type { SequencesReport } from "./sequences.js";
 import type { TableEvaluation } from "./table.js";
 
 const figure = (value: unknown): string =>
-  typeof value === "number" ? value.toFixed(4) : String(value);
+  typeof value === "number" && !Number.isInteger(value) ? value.toFixed(4) : String(value);
 
 /** One figure a line, with its interval where there is one, then the notes. */
 export function tableReportLines(report: TableEvaluation): string {
@@ -17,7 +17,8 @@ export function tableReportLines(report: TableEvaluation): string {
     .filter(([, value]) => typeof value === "number" || typeof value === "string")
     .map(([name, value]) => {
       const interval = intervals?.[name];
-      const range = interval === undefined ? "" : ` (${figure(interval.low)} … ${figure(interval.high)})`;
+      const range =
+        interval === undefined ? "" : ` (${figure(interval.low)} … ${figure(interval.high)})`;
       return `${name.padEnd(16)} ${figure(value)}${range}`;
     });
   return [...lines, ...notes.map((note) => `note: ${note}`)].join("\n");
