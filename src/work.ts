@@ -7,10 +7,8 @@ import { schedulesOf } from "./jobs/schedule.js";
 import { showStageCounts } from "./jobs/stage-sweep.js";
 import { startWorker } from "./jobs/worker.js";
 import { readStamp } from "./redis/store-stamp.js";
+import { openTarget } from "./start.js";
 import type { Logger } from "./telemetry.js";
-
-/** Silence after which a work process counts as dead and its jobs are given to another. */
-const TAKEOVER_MS = 5_000;
 
 export async function startWork(
   config: Config,
@@ -26,7 +24,7 @@ export async function startWork(
     functions: jobFunctions(core, config, stamp?.world === "demo"),
     child: { modulePath: process.argv[1]!, args: ["job"] },
     logger,
-    takeoverMs: TAKEOVER_MS,
+    takeoverMs: config.jobTakeoverSeconds * 1000,
   });
   await showStageCounts(core.client);
   return {
@@ -38,8 +36,9 @@ export async function startWork(
 }
 
 /** In the child: one job, then the process ends. */
-export function runJob(config: Config, target: string, logger: Logger): Promise<void> {
+export function runJob(config: Config, logger: Logger): Promise<void> {
   return runJobChild(async (name) => {
+    const { target } = await openTarget(config, logger, { shared: true });
     const core = await openCore(config, target, "work", logger);
     const stamp = await readStamp(core.client);
     const functions = jobFunctions(core, config, stamp?.world === "demo");
