@@ -1,5 +1,6 @@
 /** `npm run bench`: lists the benches; `npm run bench NAME [-- --option value]` runs one. */
 import { parseArgs } from "node:util";
+import { shipDemoModels } from "./demo-models.js";
 import { profileServing } from "./profile.js";
 import { benchServing } from "./serve.js";
 import { compileBench } from "./support/compile.js";
@@ -19,6 +20,10 @@ const BENCHES: Record<string, Bench> = {
     about: "where the time of a recommendation and of a score goes, stage by stage",
     run: profileServing,
   },
+  "demo-models": {
+    about: "makes the small models shipped in models/ from the demo world",
+    run: shipDemoModels,
+  },
 };
 
 const { positionals, values } = parseArgs({
@@ -34,7 +39,7 @@ const { positionals, values } = parseArgs({
 
 const bench = BENCHES[positionals[0] ?? ""];
 if (bench === undefined) {
-  const lines = Object.entries(BENCHES).map(([name, { about }]) => `  ${name.padEnd(10)} ${about}`);
+  const lines = Object.entries(BENCHES).map(([name, { about }]) => `  ${name.padEnd(12)} ${about}`);
   process.stdout.write(
     `npm run bench NAME [-- --rounds 5 --seconds 4 --connections 32 --members 3000 --seed 1]\n${lines.join("\n")}\n`,
   );

@@ -183,6 +183,6 @@ function report(
       `Answers of ${answerBytes.scores} and ${answerBytes.recommendations} bytes.`,
     `Closed loop: autocannon, ${options.connections} connections, ${options.rounds} alternating rounds of ${options.seconds} s after a warm-up, medians. ` +
       "Open loop: half of ours' saturation on both sides, arrivals evenly spaced, nothing waits for an answer. " +
-      "`by CPU time`: the same ratio by processor time of the serving process, which neighbours on the machine blur less.",
+      "The limit makes one run of a graph a request; ours gathers the heads of one turn, so that it may come out above 1. `by CPU time`: the same ratio by processor time of the serving process, which neighbours on the machine blur less.",
   ].join("\n");
 }

@@ -65,6 +65,8 @@ async function start(input: LimitStart): Promise<number> {
       res.end(answer);
     });
   });
+  // Node's 5 s would close connections just as the open loop sends on them.
+  server.keepAliveTimeout = 65_000;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
 }
