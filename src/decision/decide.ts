@@ -98,8 +98,8 @@ export async function decide(
     policyVersion: 0,
     experiment: null,
     tookMs: performance.now() - started,
-    ...(request.explain === true && offer !== null && facts !== null
-      ? { explanation: explain(facts, offer, decision.now, dependencies) }
+    ...(request.explain === true && offer !== null
+      ? { explanation: explain(personal ? facts : null, offer, decision.now, dependencies) }
       : {}),
   };
 }
@@ -199,7 +199,10 @@ function careSuggestion(
 
 /** What `explain` tells of. */
 export interface OfferTrace extends Offer {
+  /** The one the candidates were made from: a newer one may number its products otherwise. */
+  readonly snapshot: CatalogSnapshot;
   readonly set: CandidateSet;
+  readonly unreached: readonly number[];
   readonly margins: Float32Array | null;
 }
 
@@ -232,11 +235,11 @@ async function offers(
     facts?.zone ?? null,
   );
   const language = languageOf(facts?.profile?.locale, config.locale);
-  const suggestions = suggest({
+  const { suggestions, unreached } = suggest({
     ...current,
     config,
     placement,
-    facts,
+    facts: personal ?? asStranger(facts),
     request: candidates,
     set,
     propensity: propensityOf(ranked, scored),
@@ -247,8 +250,20 @@ async function offers(
     now,
   });
   const doNotSell = channels.length === 0 ? noChannel(language) : null;
-  return { suggestions, doNotSell, set, margins: ranked?.margins ?? null };
+  const { snapshot: used } = current;
+  return {
+    suggestions,
+    doNotSell,
+    snapshot: used,
+    set,
+    unreached,
+    margins: ranked?.margins ?? null,
+  };
 }
+
+/** Of a member who wants no personal offers only the zone counts: when it is night there. */
+const asStranger = (facts: MemberFacts | null): MemberFacts | null =>
+  facts === null ? null : { ...facts, state: EMPTY_STATE, stage: "prospect" };
 
 interface Ranked {
   readonly margins: Float32Array;

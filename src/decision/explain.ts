@@ -6,14 +6,19 @@ import { hydrateRows, type MemberFacts } from "./member-scores.js";
 
 type Explanation = NonNullable<RecommendationResponse["explanation"]>;
 
+/** `facts` null: nothing of a member went into the answer. */
 export function explain(
-  facts: MemberFacts,
-  { set, margins, suggestions }: OfferTrace,
+  facts: MemberFacts | null,
+  { snapshot, set, margins, suggestions, doNotSell, unreached }: OfferTrace,
   now: number,
   dependencies: DecideDependencies,
 ): Explanation {
-  const snapshot = dependencies.snapshot();
   const kept = new Set(suggestions.map((suggestion) => suggestion.product?.id));
+  const barred = new Set(unreached);
+  const codeOf = (i: number): string => {
+    if (!barred.has(i)) return "ranked_below_limit";
+    return doNotSell?.code ?? "channel_not_worth_cost";
+  };
   const candidates = Array.from({ length: set.count }, (_, i) => {
     const { id } = snapshot.products[set.product[i]!]!;
     const mask = set.sources[i]!;
@@ -22,10 +27,11 @@ export function explain(
       sources: SOURCE_NAMES.filter((_, bit) => mask & (1 << bit)),
       fate: kept.has(id) ? ("kept" as const) : ("removed" as const),
       stage: "arbitrate",
-      code: kept.has(id) ? null : "ranked_below_limit",
+      code: kept.has(id) ? null : codeOf(i),
       margin: margins?.[i] ?? null,
     };
   });
+  if (facts === null) return { candidates, features: {} };
   const row = hydrateRows([facts], now, dependencies);
   const features = Object.fromEntries(
     dependencies.schema.names.map((name, i) => [name, Number.isNaN(row[i]!) ? null : row[i]!]),

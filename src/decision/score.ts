@@ -15,7 +15,7 @@ import {
 } from "./member-scores.js";
 
 export interface ScoreDependencies extends ScoringDependencies {
-  readonly reader: MemberReader;
+  readonly reader: Pick<MemberReader, "readRef" | "readRefs">;
   readonly lastScores: LastScores;
 }
 

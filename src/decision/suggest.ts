@@ -18,6 +18,7 @@ import { bestContactAt } from "./timing.js";
 export interface SuggestInput {
   readonly config: Config;
   readonly placement: PlacementConfig;
+  /** null: a stranger, or somebody who is to be treated as one. */
   readonly facts: MemberFacts | null;
   readonly snapshot: CatalogSnapshot;
   readonly artifacts: CandidateArtifacts;
@@ -60,19 +61,28 @@ function treat(input: SuggestInput, coupons: readonly Coupon[], i: number): Trea
   return { i, coupon, channel, propensity: p, expectedValue, merit: expectedValue };
 }
 
+export interface Suggested {
+  readonly suggestions: Suggestion[];
+  /** Positions in the candidate set that no open channel is worth its cost for. */
+  readonly unreached: readonly number[];
+}
+
 /**
  * Orders treatments by propensity × (margin − coupon cost) − contact cost; where there is no calibrated
  * propensity by the ranker's margin, untrained by the order of the sources. A treatment without a channel worth its cost is left out.
  */
-export function suggest(input: SuggestInput): Suggestion[] {
+export function suggest(input: SuggestInput): Suggested {
   const { snapshot, facts, now } = input;
   const coupons = openCoupons(snapshot.coupons, facts?.stage ?? "prospect", now);
   const shown: Treatment[] = [];
+  const unreached: number[] = [];
   for (let i = 0; i < input.set.count; i++) {
     const treatment = treat(input, coupons, i);
-    if (treatment.channel !== null) keepBest(shown, treatment, input.limit);
+    if (treatment.channel === null) unreached.push(i);
+    else keepBest(shown, treatment, input.limit);
   }
-  return shown.map((treatment, at) => present(input, treatment, at + 1));
+  const suggestions = shown.map((treatment, at) => present(input, treatment, at + 1));
+  return { suggestions, unreached };
 }
 
 /** `best` is in falling order and stays so, at most `limit` long; a tie goes behind. */
