@@ -53,7 +53,14 @@ export interface ImportEventsDependencies {
   readonly resolve: (kind: "phone" | "email", value: string) => Promise<string | null>;
   /** Makes products known; a product comes again when a later row completes it. */
   readonly registerSeen: (
-    products: readonly { id: string; name?: string; category?: string; unitPrice?: number }[],
+    products: readonly {
+      id: string;
+      name?: string;
+      category?: string;
+      unitPrice?: number;
+      /** Epoch milliseconds of the earliest row seen. */
+      at: number;
+    }[],
   ) => Promise<void>;
   /** Category of a product the file gives none for. */
   readonly categoryOf?: (product: string) => string | undefined;
@@ -249,8 +256,9 @@ class EventImport {
   }
 
   private async register(products: readonly SeenProduct[]): Promise<void> {
-    const seen = products.map(({ id, name, category, unitPrice }) => ({
+    const seen = products.map(({ id, name, category, unitPrice, at }) => ({
       id,
+      at,
       ...(name === null ? {} : { name }),
       ...(category === null ? {} : { category }),
       ...(unitPrice === null ? {} : { unitPrice }),

@@ -125,17 +125,13 @@ async function stop(child: ChildProcess, dataDir: string, remove: boolean): Prom
   if (remove) rmSync(dataDir, { recursive: true, force: true });
 }
 
-/** An answer as it came: tests name the fields they expect. */
-// biome-ignore lint/suspicious/noExplicitAny: a wrong shape fails the test that reads it
-export type Json = any;
-
 /** One request with the admin key. */
-export async function call(
+export async function call<Body = unknown>(
   system: Pick<System, "url">,
   method: string,
   path: string,
   body?: unknown,
-): Promise<{ status: number; headers: Headers; body: Json }> {
+): Promise<{ status: number; headers: Headers; body: Body }> {
   const response = await fetch(system.url + path, {
     method,
     headers: {
@@ -148,6 +144,6 @@ export async function call(
   return {
     status: response.status,
     headers: response.headers,
-    body: text === "" ? undefined : JSON.parse(text),
+    body: (text === "" ? undefined : JSON.parse(text)) as Body,
   };
 }

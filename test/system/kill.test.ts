@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import type { IngestResult } from "../../src/events/ingest.js";
 import { decodeState } from "../../src/features/state.js";
 import { closeRedis, connectRedis, whenReady } from "../../src/redis/clients.js";
 import { logKey, memberKey, PARTITIONS } from "../../src/redis/keys.js";
@@ -37,7 +38,9 @@ async function ingestUntil(
   for (let n = 0; !stop(); n++) {
     const events = aBatch(sender, n);
     for (let tries = 0; tries < 400; tries++) {
-      const answer = await call(system, "POST", "/v1/events", { events }).catch(() => null);
+      const answer = await call<IngestResult>(system, "POST", "/v1/events", { events }).catch(
+        () => null,
+      );
       if (answer?.status === 200) {
         expect(answer.body.rejected).toEqual([]);
         acknowledged.push(...events);

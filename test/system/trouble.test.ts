@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { RecommendationResponse, ScoresResponse } from "../../src/decision/answer.js";
+import type { IngestResult } from "../../src/events/ingest.js";
 import { call, type System, startSystem } from "../support/system.js";
 
 const BUDGET_MS = 200;
@@ -16,13 +18,13 @@ const purchase = (id: string, product = "tea", at = Date.now()) => ({
   items: [{ product, quantity: 1, amount: 30 }],
 });
 const recommend = (placement: string, extra: object = {}) =>
-  call(system, "POST", "/v1/recommendations", {
+  call<RecommendationResponse>(system, "POST", "/v1/recommendations", {
     member: "m-1",
     placement,
     budgetMs: BUDGET_MS,
     ...extra,
   });
-const score = () => call(system, "POST", "/v1/scores", { members: ["m-1"] });
+const score = () => call<ScoresResponse>(system, "POST", "/v1/scores", { members: ["m-1"] });
 
 beforeAll(async () => {
   system = await startSystem();
@@ -47,7 +49,7 @@ describe("an acknowledged purchase", () => {
     const before = await countOf();
     expect((await score()).body.scores[0].stage).toBe("new");
     for (let n = 1; n <= 20; n++) {
-      const { body } = await call(system, "POST", "/v1/events", {
+      const { body } = await call<IngestResult>(system, "POST", "/v1/events", {
         events: [purchase(`ryw-${n}`, "jam")],
       });
       expect(body.accepted).toBe(1);
@@ -72,7 +74,7 @@ describe("with Redis stopped under load", () => {
     try {
       const endAt = Date.now() + OUTAGE_MS;
       const timed = async (
-        what: () => ReturnType<typeof call>,
+        what: () => Promise<{ status: number; body: { degraded: string[] } }>,
         flagged: boolean,
       ): Promise<void> => {
         const startedAt = performance.now();
