@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import type { Profiler } from "node:inspector";
 import { projectRoot } from "./support/compile.js";
 import type { BenchOptions } from "./support/options.js";
-import { tableOf } from "./support/results.js";
+import { commitOf, machineOf, tableOf, writeSection } from "./support/results.js";
 import {
   openServingStage,
   ROUTES,
@@ -35,15 +35,35 @@ const STAGES: Record<string, readonly string[]> = {
   "suggest: coupon, channel, order": ["suggest"],
   "suggest: words of those shown": ["present"],
   deadline: ["withDeadline"],
-  "answer: serialize": ["stringify"],
+  "decide and score: what is left": [
+    "decide",
+    "offers",
+    "rank",
+    "propensityOf",
+    "score",
+    "scoreMembers",
+  ],
+  "answer: serialize": ["#run"],
   "answer: write": ["#send"],
   count: ["#conclude"],
 };
 
+/** For samples outside every stage: whose file they are in. */
+const OWNERS: readonly (readonly [part: string, stage: string])[] = [
+  ["onnxruntime", "onnx: runs of the graphs"],
+  ["ioredis", "redis: client"],
+  ["node:", "node: streams, sockets, ticks"],
+];
+
 export async function profileServing(options: BenchOptions): Promise<void> {
   const stage = await openServingStage(options);
+  const parts = [
+    `${new Date().toISOString().slice(0, 16)}Z, commit ${commitOf()}. ${machineOf()}; Node ${process.versions.node}. ` +
+      `Closed loop, ${options.connections} connections, seed ${options.seed}. Shares are of samples that were not idle.`,
+  ];
   try {
-    for (const route of ROUTES) await profileRoute(stage, route, options);
+    for (const route of ROUTES) parts.push(await profileRoute(stage, route, options));
+    writeSection("profile", parts.join("\n\n"));
   } finally {
     await stage.close();
   }
@@ -53,7 +73,7 @@ async function profileRoute(
   { ours, load, requests, cpu }: ServingStage,
   route: Route,
   { connections, seconds }: BenchOptions,
-): Promise<void> {
+): Promise<string> {
   const asked = { ...requests("ours", route), connections };
   process.stderr.write(`${route.name}: warming up, then ${seconds} s of sampling\n`);
   await load.call("saturate", { ...asked, seconds: 3 });
@@ -64,7 +84,9 @@ async function profileRoute(
   const profile = await ours.call("stopProfile", null);
   const file = `${projectRoot}.data/bench/${route.name}.cpuprofile`;
   writeFileSync(file, JSON.stringify(profile));
-  process.stdout.write(`\n${breakdown(profile, route, answered, used)}\n\nProfile: ${file}\n`);
+  const text = breakdown(profile, route, answered, used);
+  process.stdout.write(`\n${text}\n\nProfile: ${file}\n`);
+  return text;
 }
 
 interface Sums {
@@ -81,13 +103,15 @@ function countSamples(profile: Profiler.Profile): Sums {
     Object.entries(STAGES).flatMap(([name, functions]) => functions.map((one) => [one, name])),
   );
   const stageAt = (id: number): string => {
+    let owner: string | undefined;
     for (let at: number | undefined = id; at !== undefined; at = parents.get(at)) {
-      const { functionName } = nodes.get(at)!.callFrame;
+      const { functionName, url } = nodes.get(at)!.callFrame;
+      owner ??= OWNERS.find(([part]) => url.includes(part))?.[1];
       const found = stageOfName.get(functionName);
       if (found !== undefined) return found;
       if (functionName === "(garbage collector)") return "garbage collection";
     }
-    return "rest";
+    return owner ?? "rest";
   };
   const sums: Sums = { byStage: new Map(), byFunction: new Map() };
   const add = (map: Map<string, number>, name: string): void => {
