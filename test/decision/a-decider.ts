@@ -1,0 +1,191 @@
+/** `decide` and `score` over members, a catalog and small real ONNX models that a test names. */
+import { CANDIDATE_FEATURES } from "../../src/candidates/features.js";
+import { buildSnapshot } from "../../src/catalog/build-snapshot.js";
+import type { Coupon, Product } from "../../src/catalog/records.js";
+import { type Config, loadConfig } from "../../src/config.js";
+import type { RecommendationRequest } from "../../src/decision/answer.js";
+import { type DecideDependencies, decide } from "../../src/decision/decide.js";
+import { LastScores } from "../../src/decision/last-scores.js";
+import { HEADS } from "../../src/decision/member-scores.js";
+import type { MemberEvent } from "../../src/events/event.js";
+import { createFeatureSchema } from "../../src/features/feature-schema.js";
+import { encodeState } from "../../src/features/state.js";
+import type { MemberRecord } from "../../src/members/member-store.js";
+import type { Consent, Profile } from "../../src/members/profile.js";
+import { manifestFor } from "../../src/scoring/manifest.js";
+import type { ModelLease } from "../../src/scoring/model-slot.js";
+import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
+import type { Scorer } from "../../src/scoring/scorer.js";
+import { fuseHeads, rankerGraph } from "../../src/training/onnx.js";
+import { learnt } from "../candidates/builders.js";
+import { NOW } from "../support/builders.js";
+import { foldAll } from "../support/core.js";
+
+export const config: Config = loadConfig({ PORT: "0" });
+export const schema = createFeatureSchema([]);
+
+export const aProduct = (id: string, more: Partial<Product> = {}): Product => ({
+  id,
+  name: `The ${id}`,
+  price: 100,
+  margin: 40,
+  active: true,
+  createdAt: 0,
+  updatedAt: 0,
+  source: "record",
+  ...more,
+});
+
+export const aCoupon = (id: string, more: Partial<Coupon> = {}): Coupon => ({
+  id,
+  label: `${id} for you`,
+  active: true,
+  createdAt: 0,
+  updatedAt: 0,
+  ...more,
+});
+
+/** Consents of today, all granted, for marketing. */
+export const granted = (...channels: string[]): Consent[] =>
+  channels.map((channel) => ({ channel, purpose: "marketing", status: "granted", at: NOW }));
+
+export interface AMember {
+  profile?: Partial<Profile>;
+  events?: readonly MemberEvent[];
+}
+
+function recordOf(id: string, { profile = {}, events = [] }: AMember): MemberRecord {
+  return {
+    id,
+    version: 1,
+    state: events.length === 0 ? null : encodeState(foldAll(events)),
+    profile: { id, createdAt: 0, updatedAt: 0, ...profile },
+    redirect: null,
+    erased: false,
+  };
+}
+
+/** One split: `below` the value −`leaf`, else `leaf`. */
+function stump(featureCount: number, feature: number, split: number, leaf: number) {
+  return {
+    objective: "binary:logistic",
+    baseMargin: 0,
+    featureCount,
+    trees: [
+      {
+        left: Int32Array.of(1, -1, -1),
+        right: Int32Array.of(2, -1, -1),
+        feature: Int32Array.of(feature, 0, 0),
+        value: Float32Array.of(split, -leaf, leaf),
+        defaultLeft: Uint8Array.of(1, 0, 0),
+        cover: Float32Array.of(2, 1, 1),
+      },
+    ],
+  };
+}
+
+const EVEN = { slope: 1, intercept: 0 };
+
+const leaseOf = (name: string, scorer: Scorer, calibration: Record<string, typeof EVEN>) => {
+  const manifest = manifestFor(new Uint8Array(1), {
+    name,
+    createdAt: NOW,
+    features: [],
+    schemaHash: "0123456789abcdef",
+    outputs: [],
+    trainedWindow: { from: 0, to: 1 },
+    rows: 1,
+    metrics: {},
+    calibration,
+    libraryVersion: "1.6.1",
+    threads: 1,
+    seed: 1,
+  });
+  return (): ModelLease => ({ scorer, manifest, release: () => {} });
+};
+
+/**
+ * Heads: who ordered more than once buys with 0.88, else 0.12. Ranker: dearer than e^4 ≈ 55 comes
+ * first (0.73 against 0.27 of the next orders).
+ */
+export async function trained(): Promise<Pick<DecideDependencies, "heads" | "ranker">> {
+  const orders = schema.names.indexOf("order_count");
+  const head = (name: string) => ({
+    name,
+    model: stump(schema.length, orders, 1.5, 2),
+    calibration: EVEN,
+  });
+  const heads = await loadOnnxScorer(fuseHeads(HEADS.map(head), schema.length));
+  const price = CANDIDATE_FEATURES.indexOf("price_log");
+  const model = stump(CANDIDATE_FEATURES.length, price, 4, 1);
+  const ranker = await loadOnnxScorer(rankerGraph(model));
+  return {
+    heads: { lease: leaseOf("heads", heads, { purchase: EVEN }) },
+    ranker: { lease: leaseOf("ranker", ranker, { ranker: EVEN }) },
+  };
+}
+
+export const untrained: Pick<DecideDependencies, "heads" | "ranker"> = {
+  heads: { lease: () => null },
+  ranker: { lease: () => null },
+};
+
+export interface World {
+  members?: Record<string, AMember>;
+  products?: readonly Product[];
+  coupons?: readonly Coupon[];
+  /** Ids by falling popularity; default: all products as they stand. */
+  popular?: readonly string[];
+  /** Buys of one member as artifacts know them: what is bought together. */
+  together?: readonly (readonly string[])[];
+  config?: Config;
+}
+
+export function dependenciesOf(world: World = {}, more: Partial<DecideDependencies> = {}) {
+  const { products = [aProduct("p1"), aProduct("p2"), aProduct("p3")], coupons = [] } = world;
+  const popular = world.popular ?? products.map(({ id }) => id);
+  const buys = popular.flatMap((product, rank) =>
+    Array.from({ length: popular.length - rank }, (_, buyer) => ({
+      member: `buyer ${rank} ${buyer}`,
+      at: NOW - 86_400_000,
+      lines: [{ product, quantity: 1 }],
+    })),
+  );
+  const snapshot = buildSnapshot(1, products, coupons);
+  const artifacts = learnt(buys);
+  const records = new Map(
+    Object.entries(world.members ?? {}).map(([id, member]) => [id, recordOf(id, member)]),
+  );
+  const readRef: DecideDependencies["reader"]["readRef"] = async (ref) =>
+    (typeof ref === "string" ? records.get(ref) : undefined) ?? null;
+  const failures: unknown[] = [];
+  const dependencies: DecideDependencies = {
+    config: world.config ?? config,
+    schema,
+    reader: { readRef, readRefs: (refs) => Promise.all(refs.map(readRef)) },
+    lastScores: new LastScores(),
+    ...untrained,
+    alive: () => null,
+    artifacts: () => artifacts,
+    snapshot: () => snapshot,
+    onModelError: (error) => failures.push(error),
+    ...more,
+  };
+  return { dependencies, failures };
+}
+
+/** One answer at NOW. The budget is long: a busy machine must not change what is tested. */
+export const ask = (
+  dependencies: DecideDependencies,
+  request: Partial<RecommendationRequest> = {},
+) =>
+  decide(
+    {
+      member: "m",
+      placement: "screen_pop",
+      budgetMs: 10_000,
+      ...request,
+      context: { now: NOW, ...request.context },
+    },
+    dependencies,
+  );
