@@ -18,7 +18,7 @@ import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
 import type { Scorer } from "../../src/scoring/scorer.js";
 import { fuseHeads, rankerGraph } from "../../src/training/onnx.js";
 import { learnt } from "../candidates/builders.js";
-import { NOW } from "../support/builders.js";
+import { daysAgo, NOW } from "../support/builders.js";
 import { foldAll } from "../support/core.js";
 
 export const config: Config = loadConfig({ PORT: "0" });
@@ -136,8 +136,6 @@ export interface World {
   coupons?: readonly Coupon[];
   /** Ids by falling popularity; default: all products as they stand. */
   popular?: readonly string[];
-  /** Buys of one member as artifacts know them: what is bought together. */
-  together?: readonly (readonly string[])[];
   config?: Config;
 }
 
@@ -147,7 +145,7 @@ export function dependenciesOf(world: World = {}, more: Partial<DecideDependenci
   const buys = popular.flatMap((product, rank) =>
     Array.from({ length: popular.length - rank }, (_, buyer) => ({
       member: `buyer ${rank} ${buyer}`,
-      at: NOW - 86_400_000,
+      at: daysAgo(30),
       lines: [{ product, quantity: 1 }],
     })),
   );
