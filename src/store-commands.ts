@@ -21,7 +21,8 @@ const print = (text: string): void => void process.stdout.write(`${text}\n`);
 /** The summary is the last line; where refused rows lie is said before it. */
 function report(summary: ImportSummary): void {
   const { rejected, rejectFile } = summary;
-  if (rejectFile !== null) process.stderr.write(`refused rows: ${rejected}, with reasons in ${rejectFile}\n`);
+  if (rejectFile !== null)
+    process.stderr.write(`refused rows: ${rejected}, with reasons in ${rejectFile}\n`);
   print(formatSummary(summary));
 }
 
