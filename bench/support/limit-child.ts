@@ -58,11 +58,16 @@ async function start(input: LimitStart): Promise<number> {
   const server = createServer((req: IncomingMessage, res: ServerResponse) => {
     const chunks: Buffer[] = [];
     req.on("data", (chunk: Buffer) => chunks.push(chunk));
-    req.on("end", async () => {
+    req.on("end", () => {
       const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-      const answer = await work(req.url, body);
-      res.writeHead(200, { "Content-Type": "application/json", "Content-Length": answer.length });
-      res.end(answer);
+      work(req.url, body).then(
+        (answer) => {
+          const headers = { "Content-Type": "application/json", "Content-Length": answer.length };
+          res.writeHead(200, headers);
+          res.end(answer);
+        },
+        () => res.writeHead(503).end(),
+      );
     });
   });
   // Node's 5 s would close connections just as the open loop sends on them.
