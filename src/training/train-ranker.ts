@@ -96,6 +96,13 @@ export async function trainRanker(
   data: RankerData,
   settings: TrainSettings,
 ): Promise<TrainedRanker> {
+  if (!data.snapshot.offerable.includes(1)) {
+    const remedy = "import products, or map name and price with the events";
+    throw new CuecardError(
+      "not_enough_data",
+      `ranker: no product has a name and a price: ${remedy}`,
+    );
+  }
   const { slices, instants } = data.plan;
   const first = firstSales(data.survey.purchases, data.snapshot);
   const rowsAt = (index: number): RankerRows => {
