@@ -1,8 +1,13 @@
 /** The shapes that POST /v1/recommendations and /v1/scores take and answer; schemas generate OpenAPI. */
 import { z } from "zod";
-import { idSchema, memberRefSchema, timeSchema } from "../events/event.js";
+import { idSchema, memberRefSchema } from "../events/event.js";
 
 export const STAGES = ["prospect", "new", "growth", "mature", "dormant", "churned"] as const;
+
+/** Of a dry run: up to the year 9999, since an hour to contact lies behind it and must be a date too. */
+const nowSchema = z
+  .union([z.number().int().min(0).max(253_402_300_799_999), z.iso.datetime({ offset: true })])
+  .transform((value) => (typeof value === "number" ? value : Date.parse(value)));
 
 export const recommendationRequestSchema = z.strictObject({
   member: memberRefSchema,
@@ -15,7 +20,7 @@ export const recommendationRequestSchema = z.strictObject({
       callReason: z.string().max(200).nullish(),
       callId: idSchema.nullish(),
       /** An admin's dry run at another instant. */
-      now: timeSchema.nullish(),
+      now: nowSchema.nullish(),
     })
     .optional(),
   limit: z.number().int().min(1).max(50).optional(),

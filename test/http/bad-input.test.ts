@@ -108,6 +108,25 @@ describe("a request that is no request", () => {
     }
   });
 
+  it("of another time is answered wherever there is a calendar, and refused beyond it", async () => {
+    const consents = [{ channel: "sms", status: "granted" }];
+    await server.ok("PUT", "/v1/members/traveller", { consents, timezone: "Asia/Shanghai" });
+    await send(aPurchaseOf("traveller", "p1"));
+    const at = (now: unknown, placement: string) =>
+      post("/v1/recommendations", {
+        body: { member: "traveller", placement, explain: true, context: { now } },
+      });
+    for (const placement of ["home", "outbound"]) {
+      for (const now of [0, 253_402_300_799_999, "0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]) {
+        expect([now, (await at(now, placement)).status]).toEqual([now, 200]);
+      }
+      for (const now of [-1, 8.64e15, Number.MAX_SAFE_INTEGER, 1.5, "9999-12-31", "soon"]) {
+        const { status, body } = await at(now, placement);
+        expect([now, status, body.errors[0].path]).toEqual([now, 400, "context.now"]);
+      }
+    }
+  });
+
   it("with a scope too few is refused wherever that scope is asked", async () => {
     const { key } = await server.ok("POST", "/v1/keys", { name: "pop", scopes: ["pop"] });
     for (const [method, path] of [
