@@ -1,4 +1,5 @@
 /** The Services HTTP asks for, over the core: thin adapters, no decisions of their own. */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Core, Followed } from "./core.js";
 import { type DecideDependencies, decide } from "./decision/decide.js";
 import { LastScores } from "./decision/last-scores.js";
@@ -20,7 +21,7 @@ import type { JobQueue } from "./jobs/queue.js";
 import { listMembers } from "./members/list-members.js";
 import type { MemberRecord } from "./members/member-store.js";
 import { unmerge } from "./members/unmerge.js";
-import type { ApiKeys } from "./redis/api-keys.js";
+import { type ApiKeys, KEYS_FOLLOW_MS } from "./redis/api-keys.js";
 
 const DAY_MS = 86_400_000;
 
@@ -50,9 +51,16 @@ export function createServices(parts: ServiceParts): Services {
     models: modelService(parts),
     jobs: jobService(parts.queue),
     keys: {
-      create: (input) => keys.create(input),
+      async create(input) {
+        const created = await keys.create(input);
+        await sleep(KEYS_FOLLOW_MS);
+        return created;
+      },
       list: () => keys.list(),
-      revoke: (id) => keys.revoke(id),
+      async revoke(id) {
+        await keys.revoke(id);
+        await sleep(KEYS_FOLLOW_MS);
+      },
     },
     health: {
       ready: async () => ({ ready: parts.ready(), store: core.watch.up ? "up" : "down" }),
@@ -120,13 +128,8 @@ function memberService(core: Core, lastScores: LastScores): MemberService {
     },
     async export(id) {
       const record = await members.get(id);
-      const events = [];
-      let cursor: string | undefined;
-      do {
-        const page = await timelineOf(log, record, { limit: 200, cursor });
-        events.push(...page.items);
-        cursor = page.nextCursor ?? undefined;
-      } while (cursor !== undefined);
+      // One page: each further one would read the whole log of the member again.
+      const { items: events } = await timelineOf(log, record, { limit: Number.POSITIVE_INFINITY });
       return { member: record.profile ?? { id: record.id, createdAt: 0, updatedAt: 0 }, events };
     },
   };

@@ -9,7 +9,8 @@ const create = route({
   path: "/v1/keys",
   tag: "Keys",
   summary: "Make an API key",
-  description: "The key is shown this once. Every process knows it within a second.",
+  description:
+    "The key is shown this once. With this answer every process that reaches the store knows it.",
   scopes: ["admin"],
   body: keyInputSchema,
   status: 201,
@@ -45,7 +46,7 @@ const revoke = route({
   path: "/v1/keys/{id}",
   tag: "Keys",
   summary: "Revoke an API key",
-  description: "Every process refuses it within a second.",
+  description: "With this answer every process that reaches the store refuses it.",
   scopes: ["admin"],
   status: 204,
   errors: ["key_not_found", "store_unavailable"],

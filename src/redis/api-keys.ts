@@ -17,6 +17,8 @@ export type Scope = (typeof SCOPES)[number];
 /** Every process reads all keys each second, so their number has a limit. */
 const KEYS_MAX = 1_000;
 const REFRESH_MS = 1_000;
+/** By then every process that reaches the store knows of a change. */
+export const KEYS_FOLLOW_MS = 1_500;
 
 const recordSchema = z.object({
   id: z.string(),

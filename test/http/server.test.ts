@@ -295,6 +295,20 @@ describe("keys", () => {
     expect([after.status, after.body.code]).toEqual([401, "key_unknown"]);
   });
 
+  it("open and close every process by the time the answer is there", async () => {
+    const other = await startServing(store.target);
+    try {
+      const created = await server.ok("POST", "/v1/keys", { name: "both", scopes: ["serve"] });
+      const asked = () =>
+        other.ask("POST", "/v1/scores", { body: { members: ["nobody"] }, key: created.key });
+      expect((await asked()).status).toBe(200);
+      await server.ask("DELETE", `/v1/keys/${created.id}`);
+      expect((await asked()).status).toBe(401);
+    } finally {
+      await other.close();
+    }
+  });
+
   it("of a caller without the scope admin do not open another time", async () => {
     const { key } = await server.ok("POST", "/v1/keys", { name: "clock", scopes: ["serve"] });
     const body = { member: "m", placement: "home", context: { now: "2030-01-01T00:00:00Z" } };
