@@ -1,16 +1,21 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createDemoWorld } from "../../src/demo/world.js";
 import type { JobSummary, ModelSummary, Page } from "../../src/http/services.js";
 import { JOB_NAMES } from "../../src/jobs/job.js";
+import { temporaryDir } from "../support/redis.js";
 import { call, isAlive, type System, startSystem } from "../support/system.js";
 
 let system: System;
 
 /** A small shop with enough history that every job has something to do. */
 beforeAll(async () => {
-  // The takeover of a dead worker's job waits for its lease; no schedule gets in the way.
-  system = await startSystem();
+  // A dead worker's job is given to another after so long; the default is 15 s.
+  const configuration = join(temporaryDir(), "cuecard.yaml");
+  writeFileSync(configuration, "jobTakeoverSeconds: 3\n");
+  system = await startSystem({ environment: { CUECARD_CONFIG: configuration } });
   const world = createDemoWorld({ members: 300, now: Date.now() });
   for (const { id, ...product } of world.products) {
     await call(system, "PUT", `/v1/products/${id}`, product);
@@ -42,14 +47,14 @@ describe("after kill -9 of the work process in the middle of a job", () => {
     "%s is finished once by the next one, and nothing of the old one lives on",
     async (name) => {
       const start = `/v1/jobs/${name}/start`;
-      const { status, body } = await call<{ id: string }>(system, "POST", start);
+      const { status, body } = await call<{ job: string }>(system, "POST", start);
       expect(status).toBe(202);
-      await until(async () => (await jobsOf(body.id))[0]?.state !== "waiting", 10_000);
+      await until(async () => (await jobsOf(body.job))[0]?.state !== "waiting", 10_000);
       const [victim] = system.children("work");
       process.kill(victim!, "SIGKILL");
-      await until(async () => (await jobsOf(body.id))[0]?.state === "completed", 90_000);
+      await until(async () => (await jobsOf(body.job))[0]?.state === "completed", 90_000);
       expect(isAlive(victim!)).toBe(false);
-      expect(await jobsOf(body.id)).toHaveLength(1);
+      expect(await jobsOf(body.job)).toHaveLength(1);
       await until(async () => system.children("work").length === 1, 10_000);
     },
     120_000,
