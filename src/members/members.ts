@@ -214,12 +214,13 @@ export class Members {
     base: (known: MemberInput) => MemberInput,
   ): Promise<Profile> {
     const given = this.normalise(input);
+    const linked: Pick<MemberRecord, "id" | "profile">[] = [];
     for (let round = 0; round < MAX_ROUNDS; round++) {
       await backOff(round);
       const record = await this.holderOf(subject);
       if (record.erased) {
-        // Linked in a round that lost against the erasure.
-        if (round > 0) await this.unlinkAll({ id: record.id, profile: blank(subject, given) });
+        // In rounds that lost against the erasure, or against a merge before it.
+        for (const links of linked) await this.unlinkAll(links);
         throw new CuecardError("member_erased", "this member was erased");
       }
       const parts = record.profile === null ? [] : partsOf(record.profile);
@@ -227,6 +228,7 @@ export class Members {
       const part = writtenPart(subject, known, base, given);
       const others = parts.filter((one) => one.id !== subject);
       const profile = others.length === 0 ? part : combineProfiles(record.id, [...others, part]);
+      linked.push({ id: record.id, profile: part });
       for (const identity of identitiesOf(part)) await this.identities.link(identity, record.id);
       const write = { id: record.id, expectedVersion: record.version, profile };
       const at = part.updatedAt;

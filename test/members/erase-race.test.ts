@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeRecord } from "../../src/events/log-record.js";
+import { MemberStore } from "../../src/members/member-store.js";
+import {
+  closeRedis,
+  connectRedis,
+  type RedisClient,
+  scanKeys,
+  whenReady,
+} from "../../src/redis/clients.js";
+import { identityKeyPattern } from "../../src/redis/keys.js";
+import { DEDUPE_DAYS, openTestCore } from "../support/core.js";
+import { type TestStore, testTarget } from "../support/redis.js";
+
+let redis: TestStore;
+let client: RedisClient;
+beforeAll(async () => {
+  redis = await testTarget();
+  client = connectRedis(redis.target, "work");
+  await whenReady(client, 10_000);
+});
+afterAll(async () => {
+  closeRedis(client);
+  await redis.stop();
+});
+
+/** A store on which something else happens right before the next writes, one after the other. */
+class Interrupted extends MemberStore {
+  readonly before: (() => Promise<unknown>)[] = [];
+  override async commit(
+    ...args: Parameters<MemberStore["commit"]>
+  ): ReturnType<MemberStore["commit"]> {
+    await this.before.shift()?.();
+    return super.commit(...args);
+  }
+}
+
+const interrupted = () => new Interrupted(client, DEDUPE_DAYS, encodeRecord);
+
+async function identityKeys(): Promise<string[]> {
+  const found: string[] = [];
+  for await (const keys of scanKeys(client, identityKeyPattern)) found.push(...keys);
+  return found;
+}
+
+describe("an identity of an erased member", () => {
+  it("stays gone when a write that names it only from before loses against the erasure", async () => {
+    const { members } = openTestCore(client);
+    await members.put("m1", { phone: "13800138001", visitors: ["v1"] });
+    const store = interrupted();
+    store.before.push(() => members.erase("m1"));
+    const writer = openTestCore(client, undefined, store).members;
+    await expect(writer.patch("m1", { name: "Late" })).rejects.toMatchObject({
+      code: "member_erased",
+    });
+    expect(await identityKeys()).toEqual([]);
+  });
+
+  it("stays gone when the write met the member before a merge and the erasure after it", async () => {
+    const { members } = openTestCore(client);
+    await members.put("m2", { name: "Two" });
+    await members.put("m3", { name: "Three" });
+    const store = interrupted();
+    store.before.push(
+      () => members.merge("m3", "m2"),
+      () => members.erase("m3"),
+    );
+    const writer = openTestCore(client, undefined, store).members;
+    await expect(writer.patch("m2", { accounts: ["a1"] })).rejects.toMatchObject({
+      code: "member_erased",
+    });
+    expect(await identityKeys()).toEqual([]);
+  });
+
+  it("stays gone when a login comes with the erasure", async () => {
+    const { members } = openTestCore(client);
+    await members.put("m4", { email: "four@example.com" });
+    const store = interrupted();
+    store.before.push(() => members.erase("m4"));
+    const writer = openTestCore(client, undefined, store).members;
+    await expect(writer.login("m4", "v4")).rejects.toMatchObject({ code: "member_erased" });
+    expect(await identityKeys()).toEqual([]);
+  });
+});
