@@ -33,6 +33,9 @@ function untilOrphaned(): Promise<void> {
   });
 }
 
+/** As long as a supervisor would wait before it kills: an orphan has nobody to do so. */
+const ORPHAN_MS = 15_000;
+
 function setUp(): { config: Config; logger: Logger } {
   const config = loadConfig();
   return { config, logger: createLogger(config.logLevel) };
@@ -116,9 +119,12 @@ program
   .description("background jobs only, on the Redis of REDIS_URL")
   .action(async () => {
     const { config, logger } = setUp();
+    // Asked before anything is waited for: our parent may go, and its Redis with it, while we start.
+    const orphaned = untilOrphaned();
+    void orphaned.then(() => setTimeout(() => process.exit(1), ORPHAN_MS).unref());
     const store = await openTarget(config, logger, { shared: true });
     const worker = await startWork(config, store.target, logger);
-    await Promise.race([untilStopped(), untilOrphaned()]);
+    await Promise.race([untilStopped(), orphaned]);
     await worker.close();
     await store.stop();
   });
