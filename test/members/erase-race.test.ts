@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeRecord } from "../../src/events/log-record.js";
+import { IdentityStore } from "../../src/members/identity.js";
 import { MemberStore } from "../../src/members/member-store.js";
+import { Members } from "../../src/members/members.js";
 import {
   closeRedis,
   connectRedis,
@@ -11,6 +13,7 @@ import {
 import { identityKeyPattern } from "../../src/redis/keys.js";
 import { DEDUPE_DAYS, openTestCore } from "../support/core.js";
 import { type TestStore, testTarget } from "../support/redis.js";
+import { mergeStates } from "../support/world.js";
 
 let redis: TestStore;
 let client: RedisClient;
@@ -35,6 +38,17 @@ class Interrupted extends MemberStore {
   }
 }
 
+/** Identities of a writer that stood still before its first link. */
+class Late extends IdentityStore {
+  before: (() => Promise<unknown>) | undefined;
+  override async link(...args: Parameters<IdentityStore["link"]>): Promise<void> {
+    const interrupt = this.before;
+    this.before = undefined;
+    await interrupt?.();
+    return super.link(...args);
+  }
+}
+
 const interrupted = () => new Interrupted(client, DEDUPE_DAYS, encodeRecord);
 
 async function identityKeys(): Promise<string[]> {
@@ -47,9 +61,9 @@ describe("an identity of an erased member", () => {
   it("stays gone when a write that names it only from before loses against the erasure", async () => {
     const { members } = openTestCore(client);
     await members.put("m1", { phone: "13800138001", visitors: ["v1"] });
-    const store = interrupted();
-    store.before.push(() => members.erase("m1"));
-    const writer = openTestCore(client, undefined, store).members;
+    const late = new Late(client);
+    late.before = () => members.erase("m1");
+    const writer = new Members(interrupted(), late, mergeStates, "CN");
     await expect(writer.patch("m1", { name: "Late" })).rejects.toMatchObject({
       code: "member_erased",
     });
