@@ -62,7 +62,11 @@ export async function openCore(
 ): Promise<Core> {
   const client = connectRedis(target, role, { logger, name: `cuecard-${role}` });
   await whenReady(client, CONNECT_MS).catch((error: unknown) => {
-    if (role === "work") throw error;
+    if (role === "work") {
+      // An open client would keep a one-off command from ending.
+      closeRedis(client);
+      throw error;
+    }
     logger.error("the store is out of reach at start: answers are degraded until it is back");
   });
   const catalog = await new Catalog(client, { logger }).start();

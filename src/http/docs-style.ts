@@ -12,7 +12,7 @@ body{margin:0;background:var(--paper);color:var(--ink);display:grid;grid-templat
 font:15px/1.6 system-ui,-apple-system,"Segoe UI","PingFang SC","Noto Sans CJK SC",Roboto,sans-serif}
 a{color:var(--accent);text-decoration:none}a:hover{text-decoration:underline}
 code,pre,.path,.type{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
-code{font-size:.88em;background:var(--tint);border-radius:4px;padding:.1em .35em}
+code{overflow-wrap:anywhere;font-size:.88em;background:var(--tint);border-radius:4px;padding:.1em .35em}
 nav{position:sticky;top:0;height:100vh;overflow-y:auto;border-right:1px solid var(--line);
 background:var(--tint);padding:1.6rem 1.1rem 3rem;font-size:13.5px}
 nav .name{font-size:1.25rem;font-weight:700;letter-spacing:-.01em;display:block;color:var(--ink)}
