@@ -127,8 +127,6 @@ program
     await Promise.race([untilStopped(), orphaned]);
     await worker.close();
     await store.stop();
-    // The channel to a supervisor would keep this process alive until it is killed.
-    if (process.connected) process.disconnect();
     // Listening for the parent's end keeps the channel to it open, and this process with it.
     if (process.connected) process.disconnect();
   });
