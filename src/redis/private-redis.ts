@@ -218,7 +218,8 @@ class SupervisedRedis implements PrivateRedis {
     // With every write on disk already there is nothing to save.
     this.watcher?.shutdown("NOSAVE").catch(() => undefined);
     await endProcess(this.pid, STOP_WAIT_MS);
-    this.watcher?.disconnect();
+    // One that ended with Redis is closed: to close it again would hold this process for seconds.
+    if (this.watcher?.status !== "end") this.watcher?.disconnect();
     forgetProcess(this.files);
     this.unlock();
   }
