@@ -81,6 +81,11 @@ export class Exchange {
     this.#inFlightMax = options.inFlightMax ?? 4_096;
   }
 
+  /** No request is under way. */
+  get idle(): boolean {
+    return this.#inFlight === 0;
+  }
+
   /** Answers the request, whatever happens. `params` are decoded; `query` is what follows `?`. */
   async perform(
     mounted: MountedRoute,

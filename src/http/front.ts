@@ -33,6 +33,8 @@ const HEADERS_TIMEOUT_MS = 10_000;
 /** The longest upload; single bodies have their own, shorter limit. */
 const REQUEST_TIMEOUT_MS = 600_000;
 const CLOSE_TIMEOUT_MS = 10_000;
+/** Time for the last answers to reach their readers. */
+const IDLE_LOOK_MS = 1_000;
 const HEADER_BYTES_MAX = 16_384;
 
 const NO_PARAMS: Record<string, string> = {};
@@ -74,7 +76,7 @@ export function createFront(options: FrontOptions): Front {
     listen: (port, host) => listen(server, port, host),
     close: (timeoutMs = CLOSE_TIMEOUT_MS) => {
       exchange.closing = true;
-      return close(server, timeoutMs);
+      return close(server, timeoutMs, () => exchange.idle);
     },
   };
 }
@@ -96,11 +98,16 @@ function listen(server: Server, port: number, host: string): Promise<number> {
   });
 }
 
-function close(server: Server, timeoutMs: number): Promise<void> {
+/** Connections on which nothing was asked (browsers open some ahead) are not waited for. */
+function close(server: Server, timeoutMs: number, isIdle: () => boolean): Promise<void> {
   return new Promise((resolve) => {
     const cut = setTimeout(() => server.closeAllConnections(), timeoutMs);
+    const look = setInterval(() => {
+      if (isIdle()) server.closeAllConnections();
+    }, IDLE_LOOK_MS);
     server.close(() => {
       clearTimeout(cut);
+      clearInterval(look);
       resolve();
     });
   });

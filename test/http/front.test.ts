@@ -250,6 +250,21 @@ describe("the front", () => {
     await closed;
   });
 
+  it("does not wait for connections on which nothing was asked when it closes", async () => {
+    const other = await startFront();
+    const opened = async (bytes: string) => {
+      const seen = new Promise((resolve) => other.front.server.once("connection", resolve));
+      const socket = connect(other.port, "127.0.0.1");
+      socket.on("error", () => {});
+      socket.write(bytes);
+      await seen;
+      return socket;
+    };
+    const sockets = [await opened(""), await opened("GET /healthz HT")];
+    await other.front.close(600_000);
+    for (const socket of sockets) socket.destroy();
+  });
+
   it("cuts what does not finish in time when it closes", async () => {
     const services = memoryServices({ score: () => new Promise(() => {}) });
     const stuck = await startFront({ services });
