@@ -202,6 +202,15 @@ function modelService({ core, followed, queue }: ServiceParts): Services["models
     const manifest = followed[name].manifest();
     return { name, version: manifest?.version ?? null, trainedAt: manifest?.createdAt ?? null };
   };
+  const moved = async (
+    name: string,
+    move: (known: (typeof MODEL_NAMES)[number]) => Promise<unknown>,
+  ): Promise<ModelSummary> => {
+    const known = requireName(name);
+    await move(known);
+    await followed[known].refresh();
+    return summary(known);
+  };
   return {
     list: async () => MODEL_NAMES.map(summary),
     async report(name) {
@@ -210,11 +219,8 @@ function modelService({ core, followed, queue }: ServiceParts): Services["models
       return { ...manifest };
     },
     train: (name) => queue.enqueue("train", { model: requireName(name) }),
-    async rollback(name) {
-      await core.models.rollback(requireName(name));
-      await followed[requireName(name)].refresh();
-      return summary(requireName(name));
-    },
+    promote: (name, version) => moved(name, (known) => core.models.promote(known, version)),
+    rollback: (name) => moved(name, (known) => core.models.rollback(known)),
   };
 }
 

@@ -1,12 +1,8 @@
 /** The models that serve: list, report, train, promote, roll back. */
 import { z } from "zod";
-import { CuecardError } from "../errors.js";
 import { modelsExample } from "./examples.js";
 import { type Route, route } from "./route.js";
 import { jobStartedSchema, modelReportSchema, modelSummarySchema, pageOf } from "./schemas.js";
-
-const notOffered = (): CuecardError =>
-  new CuecardError("not_found", "this server does not offer it");
 
 const list = route({
   name: "listModels",
@@ -61,9 +57,8 @@ const promote = route({
   body: z.strictObject({ version: z.string().min(1).max(200).optional() }).optional(),
   status: 200,
   response: modelSummarySchema,
-  errors: ["model_unknown", "model_invalid", "not_found", "store_unavailable"],
+  errors: ["model_unknown", "model_invalid", "store_unavailable"],
   async handle({ params, body }, { models }) {
-    if (models.promote === undefined) throw notOffered();
     return models.promote(params.name, body?.version);
   },
 });
@@ -77,9 +72,8 @@ const rollback = route({
   scopes: ["admin"],
   status: 200,
   response: modelSummarySchema,
-  errors: ["model_unknown", "conflict", "not_found", "store_unavailable"],
+  errors: ["model_unknown", "conflict", "store_unavailable"],
   async handle({ params }, { models }) {
-    if (models.rollback === undefined) throw notOffered();
     return models.rollback(params.name);
   },
 });

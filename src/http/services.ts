@@ -122,10 +122,10 @@ export interface ModelService {
   report(name: string): Promise<Record<string, unknown>>;
   /** Enqueues training and answers the job's id. */
   train(name: string): Promise<string>;
-  /** Makes a version serve (default: the latest challenger). Absent: not offered by this server. */
-  promote?(name: string, version?: string): Promise<ModelSummary>;
+  /** Makes a version serve (default: the latest challenger). */
+  promote(name: string, version?: string): Promise<ModelSummary>;
   /** Back to the version that served before. */
-  rollback?(name: string): Promise<ModelSummary>;
+  rollback(name: string): Promise<ModelSummary>;
 }
 
 export interface JobSummary {

@@ -147,6 +147,7 @@ const memoryModels: ModelService = {
     return "train-1";
   },
   promote: async (name, version) => ({ name, version: version ?? "v1", trainedAt: NOW }),
+  rollback: async (name) => ({ name, version: "v1", trainedAt: NOW }),
 };
 
 const memoryJobs: JobService = {
