@@ -78,18 +78,21 @@ function superviseWorker(
 ): { stop(): Promise<void> } {
   let child: ChildProcess | undefined;
   let stopping = false;
+  let again: NodeJS.Timeout | undefined;
   const run = (): void => {
     child = fork(process.argv[1]!, ["work"], { env: environment });
     child.once("exit", (code, signal) => {
       if (stopping) return;
       logger.error({ code, signal }, "work: the process died; starting it again");
-      setTimeout(run, RESTART_MS);
+      again = setTimeout(run, RESTART_MS);
     });
   };
   run();
   return {
     async stop() {
       stopping = true;
+      // A signal to the whole group may end the child before we hear that we stop.
+      clearTimeout(again);
       const ending = child;
       if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
       await new Promise<void>((resolve) => {
@@ -139,8 +142,7 @@ export async function start(
       adminKey,
       stamp,
       async stop() {
-        await cluster.close();
-        await worker.stop();
+        await Promise.all([cluster.close(), worker.stop()]);
         await store.stop();
       },
     };
