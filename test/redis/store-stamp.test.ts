@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  closeRedis,
+  connectRedis,
+  mastersOf,
+  type RedisClient,
+  whenReady,
+} from "../../src/redis/clients.js";
+import { memberKey, PARTITIONS, storeStampKey } from "../../src/redis/keys.js";
+import { openStore, readStamp, writeStamp } from "../../src/redis/store-stamp.js";
+import { type TestStore, testTarget } from "../support/redis.js";
+
+const LAYOUT = 1;
+let target: TestStore;
+let client: RedisClient;
+
+beforeAll(async () => {
+  target = await testTarget();
+  client = connectRedis(target.target, "work");
+  await whenReady(client, 10_000);
+});
+beforeEach(() => Promise.all(mastersOf(client).map((node) => node.flushall())));
+afterAll(async () => {
+  closeRedis(client);
+  await target.stop();
+});
+
+describe("the store's stamp", () => {
+  it("is written into an empty store and found again", async () => {
+    const first = await openStore(client, "any", LAYOUT);
+    expect(first).toMatchObject({ partitions: PARTITIONS, layout: LAYOUT, world: "own" });
+    expect(await openStore(client, "any", LAYOUT)).toEqual(first);
+  });
+
+  it("keeps the demo world out of a shop's own store, and out of one with strange keys", async () => {
+    await openStore(client, "any", LAYOUT);
+    await expect(openStore(client, "demo", LAYOUT)).rejects.toThrow(/store_not_empty/);
+    await client.del(storeStampKey);
+    await client.set(memberKey("somebody"), "else");
+    await expect(openStore(client, "demo", LAYOUT)).rejects.toThrow(/store_not_empty/);
+    expect(await readStamp(client)).toBeNull();
+  });
+
+  it("lets the demo world be opened again, also without asking for it", async () => {
+    await openStore(client, "demo", LAYOUT);
+    expect((await openStore(client, "demo", LAYOUT)).world).toBe("demo");
+    expect((await openStore(client, "any", LAYOUT)).world).toBe("demo");
+  });
+
+  it("refuses another number of partitions and a newer layout", async () => {
+    const stamp = await openStore(client, "any", LAYOUT);
+    await writeStamp(client, { ...stamp, layout: LAYOUT + 1 });
+    await expect(openStore(client, "any", LAYOUT)).rejects.toThrow(/store_incompatible/);
+    await writeStamp(client, { ...stamp, partitions: 16 });
+    await expect(openStore(client, "any", LAYOUT)).rejects.toThrow(/store_incompatible/);
+  });
+});
