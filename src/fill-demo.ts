@@ -12,7 +12,10 @@ export async function fillDemo(config: Config, target: string, logger: Logger): 
   const core = await openCore(config, target, "work", logger);
   try {
     const progress = startProgress("Demo world");
-    const world = createDemoWorld({ now: Date.now() });
+    const found = (await readStamp(core.client))!;
+    const stamp = { ...found, worldNow: found.worldNow ?? Date.now() };
+    await writeStamp(core.client, stamp);
+    const world = createDemoWorld({ now: stamp.worldNow });
     const { catalog, members, ingest } = core;
     await fillWorld(
       world,
@@ -26,8 +29,7 @@ export async function fillDemo(config: Config, target: string, logger: Logger): 
     );
     progress.stop();
     await trainDemo(core);
-    const stamp = await readStamp(core.client);
-    await writeStamp(core.client, { ...stamp!, filled: true });
+    await writeStamp(core.client, { ...stamp, filled: true });
   } finally {
     await core.close();
   }

@@ -12,6 +12,8 @@ export interface StoreStamp {
   readonly world: "own" | "demo";
   /** Demo only: the world was filled and trained to its end. */
   readonly filled?: boolean;
+  /** Demo only, epoch milliseconds: its "now", so that a fill that was cut off goes on with the same events. */
+  readonly worldNow?: number;
   /** ISO 8601. */
   readonly createdAt: string;
 }
