@@ -52,21 +52,20 @@ async function trainJob(core: Core, demo: boolean, context: JobContext): Promise
 export function jobFunctions(core: Core, config: Config, demo: boolean): JobFunctions {
   const { client, store } = core;
   const { dataDir } = config;
-  const progressOf = (context: JobContext) => (share: number) => context.progress(share * 100, "");
+  const progressOf = (context: JobContext, text: string) => (share: number) =>
+    context.progress(share * 100, text);
   return {
     archive: async (context) => {
       const { signal } = context;
+      const onProgress = progressOf(context, "copying the log");
       const fence = () => context.fence();
-      return {
-        ...(await archiveLog({ client, dataDir, signal, fence, onProgress: progressOf(context) })),
-      };
+      return { ...(await archiveLog({ client, dataDir, signal, fence, onProgress })) };
     },
     compact: async (context) => {
       const { signal } = context;
+      const onProgress = progressOf(context, "joining files, removing erased members");
       const fence = () => context.fence();
-      return {
-        ...(await eraseBytes({ client, dataDir, signal, fence, onProgress: progressOf(context) })),
-      };
+      return { ...(await eraseBytes({ client, dataDir, signal, fence, onProgress })) };
     },
     candidates: async (context) => ({
       ...(await fitArtifacts(fitDeps(core), ["candidates"], fitOptions("candidates", context))),

@@ -234,10 +234,13 @@ function jobService(queue: JobQueue): Services["jobs"] {
           name: job.name,
           state: job.state,
           progress: job.progress.percent / 100,
+          step: job.progress.text,
+          attempts: job.attempts,
           createdAt: job.createdAt,
           startedAt: job.startedAt,
           endedAt: job.finishedAt,
           failure: job.failedReason,
+          result: job.result,
         })),
         nextCursor,
       };

@@ -181,10 +181,13 @@ const jobSummary: JobSummary = {
   name: "archive",
   state: "active",
   progress: 0.4,
+  step: "copying partition 410 of 1024",
+  attempts: 1,
   createdAt: 1_777_860_900_000,
   startedAt: 1_777_860_901_000,
   endedAt: null,
   failure: null,
+  result: null,
 };
 
 export const jobsExample = { items: [jobSummary], nextCursor: null };

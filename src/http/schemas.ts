@@ -134,10 +134,16 @@ export const jobSummarySchema = z.object({
   name: z.string(),
   state: z.enum(["waiting", "delayed", "active", "completed", "failed"]),
   progress: z.number().describe("0 to 1."),
+  step: z.string().describe("What it is doing now, in words; empty before it says."),
+  attempts: z.number().int().describe("Begun so far, also those ended by a crash."),
   createdAt: epochMsSchema,
   startedAt: epochMsSchema.nullable(),
   endedAt: epochMsSchema.nullable(),
   failure: z.string().nullable(),
+  result: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .describe("A few figures about what was done."),
 });
 
 export const keyInputSchema = z.strictObject({

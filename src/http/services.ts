@@ -134,12 +134,18 @@ export interface JobSummary {
   state: "waiting" | "delayed" | "active" | "completed" | "failed";
   /** 0 … 1. */
   progress: number;
+  /** What it is doing now, in words. */
+  step: string;
+  /** Begun so far, also those ended by a crash. */
+  attempts: number;
   /** Epoch milliseconds. */
   createdAt: number;
   startedAt: number | null;
   endedAt: number | null;
   /** One line about a failure, without personal data. */
   failure: string | null;
+  /** A few figures about what was done; null before the end. */
+  result: Record<string, unknown> | null;
 }
 
 export interface JobService {
