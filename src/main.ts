@@ -29,7 +29,10 @@ function untilStopped(): Promise<void> {
 /** Resolves when the process that forked this one is gone; never for one started by hand. */
 function untilOrphaned(): Promise<void> {
   return new Promise((resolve) => {
-    if (process.send !== undefined) process.once("disconnect", resolve);
+    if (process.send === undefined) return;
+    // The parent may have gone while our modules were read: then the event is past.
+    if (process.connected) process.once("disconnect", resolve);
+    else resolve();
   });
 }
 
