@@ -97,7 +97,7 @@ async function expectExactlyOnce(system: System, acknowledged: readonly Sent[]):
   }
 }
 
-describe("after kill -9 at full ingestion speed", () => {
+describe("after kill -9 at full ingestion speed", { timeout: 90_000 }, () => {
   let system: System | undefined;
   afterEach(async () => {
     await system?.stop();
@@ -136,5 +136,5 @@ describe("after kill -9 at full ingestion speed", () => {
     await expectExactlyOnce(system, acknowledged);
     // Whatever it was doing, a process of the old primary ends within 15 s.
     while (left.some(isAlive)) await sleep(100);
-  }, 60_000);
+  });
 });
