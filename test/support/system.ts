@@ -19,7 +19,7 @@ export interface System {
   readonly socketPath: string;
   /** Everything printed so far. */
   output(): string;
-  /** Processes started by the primary whose command line holds `word`. */
+  /** Processes started by the primary with `word` among their arguments. */
   children(word: string): number[];
   redisPid(): number;
   stop(): Promise<void>;
@@ -95,7 +95,7 @@ export async function startSystem(
     output: () => output,
     children: (word) =>
       processes()
-        .filter((one) => one.parent === child.pid && one.command.includes(word))
+        .filter((one) => one.parent === child.pid && one.command.split(" ").includes(word))
         .map((one) => one.pid),
     redisPid: () => Number(JSON.parse(readFileSync(redisFiles(dataDir).pid, "utf8")).pid),
     stop: () => stop(child, dataDir, options.dataDir === undefined),
