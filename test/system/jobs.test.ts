@@ -30,7 +30,9 @@ beforeAll(async () => {
 afterAll(() => system?.stop());
 
 async function jobsOf(id: string): Promise<JobSummary[]> {
-  const { body } = await call<Page<JobSummary>>(system, "GET", "/v1/jobs?limit=200");
+  const { status, body } = await call<Page<JobSummary>>(system, "GET", "/v1/jobs?limit=200");
+  // A disk that stalls for seconds makes the store answer 503: to be asked again, as callers are told.
+  if (status === 503) return [];
   return body.items.filter((job) => job.id === id);
 }
 
@@ -49,13 +51,16 @@ describe("after kill -9 of the work process in the middle of a job", () => {
       const start = `/v1/jobs/${name}/start`;
       const { status, body } = await call<{ job: string }>(system, "POST", start);
       expect(status).toBe(202);
-      await until(async () => (await jobsOf(body.job))[0]?.state !== "waiting", 10_000);
+      await until(
+        async () => ((await jobsOf(body.job))[0]?.state ?? "waiting") !== "waiting",
+        30_000,
+      );
       const [victim] = system.children("work");
       process.kill(victim!, "SIGKILL");
       await until(async () => (await jobsOf(body.job))[0]?.state === "completed", 90_000);
       // A quick job may have ended before the kill, and then the process a moment after it.
       await until(async () => !isAlive(victim!), 5_000);
-      expect(await jobsOf(body.job)).toHaveLength(1);
+      await until(async () => (await jobsOf(body.job)).length === 1, 10_000);
       await until(async () => system.children("work").length === 1, 10_000);
     },
     120_000,
