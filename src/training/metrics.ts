@@ -198,18 +198,80 @@ export function meanNdcg(scores: Numbers, labels: Numbers, groups: Numbers, k: n
   return sum / counted;
 }
 
-/**
- * Qini coefficient per treated row: the mean distance between the curve of incremental positives
- * `Yt(k) − Yc(k)·Nt(k)/Nc(k)`, rows taken by falling uplift, and the straight line to its end
- * (Radcliffe 2007), divided by the number of treated rows. 0 is random targeting.
- */
-export function qini(uplift: Numbers, labels: Numbers, treated: Numbers): number {
+/** `[x, y]` of a curve. */
+export type CurvePoint = readonly [number, number];
+
+const CURVE_POINTS = 100;
+
+/** About a hundred of the points, first and last included. */
+function thinned(points: readonly CurvePoint[]): CurvePoint[] {
+  const stride = Math.max(1, Math.ceil(points.length / CURVE_POINTS));
+  return points.filter((_, index) => index % stride === 0 || index === points.length - 1);
+}
+
+/** Share of all positives reached against share of rows contacted, best first, from [0, 0]. */
+export function gainCurve(scores: Numbers, labels: Numbers): CurvePoint[] {
+  const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
+  const points: CurvePoint[] = [[0, 0]];
+  let seen = 0;
+  let found = 0;
+  for (let group = 0; group < sizes.length; group++) {
+    seen += sizes[group];
+    found += positives[group];
+    points.push([seen / rowCount, found / positiveCount]);
+  }
+  return thinned(points);
+}
+
+export interface TenthOfRows {
+  readonly rows: number;
+  /** Share of positives in the tenth, and as a multiple of the average. */
+  readonly rate: number;
+  readonly lift: number;
+  /** Share of all positives in this tenth and the better ones. */
+  readonly captured: number;
+}
+
+/** The rows in ten equal parts, best first; a tie over an edge counts in part on either side. */
+export function tenthsOf(scores: Numbers, labels: Numbers): TenthOfRows[] {
+  const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
+  const room = rowCount / 10;
+  const found = new Float64Array(10);
+  let seen = 0;
+  for (let group = 0; group < sizes.length; group++) {
+    const end = seen + sizes[group];
+    for (let tenth = Math.min(9, Math.floor(seen / room)); tenth < 10; tenth++) {
+      const overlap = Math.min(end, (tenth + 1) * room) - Math.max(seen, tenth * room);
+      if (overlap <= 0) break;
+      found[tenth] += (positives[group] * overlap) / sizes[group];
+    }
+    seen = end;
+  }
+  let captured = 0;
+  return Array.from(found, (count, tenth) => {
+    captured += count / positiveCount;
+    const rows = Math.round((tenth + 1) * room) - Math.round(tenth * room);
+    return { rows, rate: count / room, lift: (count * 10) / positiveCount, captured };
+  });
+}
+
+interface QiniStep {
+  /** Rows seen so far, and extra positives among them, scaled to the treated. */
+  readonly seen: number;
+  readonly gain: number;
+}
+
+/** The steps of the Qini curve, one a distinct uplift, by falling uplift. */
+function qiniSteps(
+  uplift: Numbers,
+  labels: Numbers,
+  treated: Numbers,
+): { steps: QiniStep[]; treatedCount: number } {
   let treatedCount = 0;
   let controlCount = 0;
   let treatedPositives = 0;
   let controlPositives = 0;
-  let previousGain = 0;
-  let area = 0;
+  const steps: QiniStep[] = [];
   const order = rankingOf(uplift);
   for (let from = 0; from < order.length; ) {
     let to = from;
@@ -224,10 +286,33 @@ export function qini(uplift: Numbers, labels: Numbers, treated: Numbers): number
       }
     }
     const scale = controlCount === 0 ? 0 : treatedCount / controlCount;
-    const gain = treatedPositives - controlPositives * scale;
-    area += ((to - from) * (previousGain + gain)) / 2;
-    previousGain = gain;
+    steps.push({ seen: to, gain: treatedPositives - controlPositives * scale });
     from = to;
   }
-  return (area / order.length - previousGain / 2) / treatedCount;
+  return { steps, treatedCount };
+}
+
+/**
+ * Qini coefficient per treated row: the mean distance between the curve of incremental positives
+ * `Yt(k) − Yc(k)·Nt(k)/Nc(k)`, rows taken by falling uplift, and the straight line to its end
+ * (Radcliffe 2007), divided by the number of treated rows. 0 is random targeting.
+ */
+export function qini(uplift: Numbers, labels: Numbers, treated: Numbers): number {
+  const { steps, treatedCount } = qiniSteps(uplift, labels, treated);
+  let previous: QiniStep = { seen: 0, gain: 0 };
+  let area = 0;
+  for (const step of steps) {
+    area += ((step.seen - previous.seen) * (previous.gain + step.gain)) / 2;
+    previous = step;
+  }
+  return (area / previous.seen - previous.gain / 2) / treatedCount;
+}
+
+/** The curve itself: extra positives per treated row against share of rows, from [0, 0]. */
+export function qiniCurve(uplift: Numbers, labels: Numbers, treated: Numbers): CurvePoint[] {
+  const { steps, treatedCount } = qiniSteps(uplift, labels, treated);
+  const points = steps.map(
+    ({ seen, gain }): CurvePoint => [seen / uplift.length, gain / treatedCount],
+  );
+  return thinned([[0, 0], ...points]);
 }

@@ -111,33 +111,3 @@ function calibrationSection(bins: readonly CalibrationBin[]): string[] {
     ...bins.map((bin) => `| ${bin.rows} | ${percent(bin.predicted)} | ${percent(bin.observed)} |`),
   ];
 }
-
-const PLOT = 320;
-const MARGIN = 40;
-
-/**
- * Said against came, one point a bin; on the diagonal is right. The axes reach to the largest
- * value.
- */
-export function calibrationSvg(bins: readonly CalibrationBin[]): string {
-  const largest = Math.max(...bins.map((bin) => Math.max(bin.predicted, bin.observed)));
-  const top = Math.min(1, Math.max(0.1, Math.ceil(largest * 10) / 10));
-  const x = (value: number) => (MARGIN + (value / top) * PLOT).toFixed(1);
-  const y = (value: number) => (MARGIN + PLOT - (value / top) * PLOT).toFixed(1);
-  const size = PLOT + 2 * MARGIN;
-  const points = bins.map((bin) => `${x(bin.predicted)},${y(bin.observed)}`);
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${size} ${size}" font-family="sans-serif" font-size="12">`,
-    `<rect width="${size}" height="${size}" fill="#fff"/>`,
-    `<rect x="${MARGIN}" y="${MARGIN}" width="${PLOT}" height="${PLOT}" fill="none" stroke="#999"/>`,
-    `<line x1="${x(0)}" y1="${y(0)}" x2="${x(top)}" y2="${y(top)}" stroke="#999" stroke-dasharray="4"/>`,
-    `<polyline points="${points.join(" ")}" fill="none" stroke="#1668b5" stroke-width="2"/>`,
-    ...bins.map(
-      (bin) => `<circle cx="${x(bin.predicted)}" cy="${y(bin.observed)}" r="3" fill="#1668b5"/>`,
-    ),
-    `<text x="${size / 2}" y="${size - 12}" text-anchor="middle">said (to ${top})</text>`,
-    `<text x="14" y="${size / 2}" text-anchor="middle" transform="rotate(-90 14 ${size / 2})">came</text>`,
-    "</svg>",
-    "",
-  ].join("\n");
-}

@@ -6,6 +6,7 @@ import { loadOnnxScorer, warm } from "../scoring/onnx-scorer.js";
 import { calibrated } from "./calibrate.js";
 import { type CalibrationBin, calibrationBins } from "./metrics.js";
 import { fuseHeads } from "./onnx.js";
+import { calibrationSvg } from "./plots.js";
 import { checkTable, type TableChecks } from "./table-checks.js";
 import { loadTableData, type TableData, type TableOptions } from "./table-data.js";
 import { encodeRows, featureNames } from "./table-encoder.js";
@@ -19,7 +20,7 @@ import {
   type TableManifest,
 } from "./table-manifest.js";
 import { type FitSettings, type FittedTable, fitTable, labelsOf } from "./table-model.js";
-import { calibrationSvg, tableReport } from "./table-report.js";
+import { tableReport } from "./table-report.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
 
 export interface TrainTableOptions extends TableOptions {

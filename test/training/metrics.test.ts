@@ -7,12 +7,15 @@ import {
   calibrationBins,
   captureAt,
   expectedCalibrationError,
+  gainCurve,
   liftAt,
   logLoss,
   meanNdcg,
   ndcgAt,
   prAuc,
   qini,
+  qiniCurve,
+  tenthsOf,
 } from "../../src/training/metrics.js";
 import { seededRandom, stratifiedFolds } from "../../src/training/random.js";
 
@@ -118,5 +121,44 @@ describe("resampling", () => {
     }
     expect(stratifiedFolds(classes, 5, 1)).toEqual(folds);
     expect(stratifiedFolds(classes, 5, 2)).not.toEqual(folds);
+  });
+});
+
+describe("curves", () => {
+  const areaUnder = (points: readonly (readonly [number, number])[]) =>
+    points
+      .slice(1)
+      .reduce((sum, [x, y], i) => sum + ((x - points[i][0]) * (y + points[i][1])) / 2, 0);
+
+  it("the area under the gain curve is ALIFT", () => {
+    expect(gainCurve(scores, labels)[0]).toEqual([0, 0]);
+    expect(gainCurve(scores, labels).at(-1)).toEqual([1, 1]);
+    expect(areaUnder(gainCurve(scores, labels))).toBeCloseTo(alift(scores, labels), 12);
+  });
+
+  it("the area between Qini curve and its chord is the Qini coefficient", () => {
+    const [uplift, treated, came] = [
+      [5, 4, 3, 2, 1, 0],
+      [1, 0, 1, 0, 1, 0],
+      [1, 0, 0, 1, 0, 0],
+    ];
+    const points = qiniCurve(uplift, came, treated);
+    const [, end] = points[points.length - 1];
+    expect(areaUnder(points) - end / 2).toBeCloseTo(qini(uplift, came, treated), 12);
+  });
+
+  it("stays short however many rows there are", () => {
+    const many = Array.from({ length: 5000 }, (_, row) => row);
+    const odd = many.map((row) => row % 2);
+    expect(gainCurve(many, odd).length).toBeLessThanOrEqual(102);
+  });
+
+  it("tenths share a tie over their edge, and add up to every positive", () => {
+    const tied = tenthsOf(new Array(20).fill(1), [1, 1, ...new Array(18).fill(0)]);
+    for (const tenth of tied) expect(tenth.lift).toBeCloseTo(1, 12);
+    const best = tenthsOf([9, 8, 7, 6, 5, 4, 3, 2, 1, 0], [1, 0, 1, 0, 0, 0, 0, 0, 0, 0]);
+    expect(best.map(({ lift }) => lift).slice(0, 4)).toEqual([5, 0, 5, 0]);
+    expect(best[9].captured).toBeCloseTo(1, 12);
+    expect(tenthsOf([1, 2, 3], [1, 0, 1]).reduce((sum, { rows }) => sum + rows, 0)).toBe(3);
   });
 });
