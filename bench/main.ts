@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { shipDemoModels } from "./demo-models.js";
 import { profileServing } from "./profile.js";
+import { benchQuality } from "./quality.js";
 import { benchServing } from "./serve.js";
 import { compileBench } from "./support/compile.js";
 import type { BenchOptions } from "./support/options.js";
@@ -20,6 +21,10 @@ const BENCHES: Record<string, Bench> = {
     about: "where the time of a recommendation and of a score goes, stage by stage",
     run: profileServing,
   },
+  quality: {
+    about: "how good the models are on public data; writes bench/QUALITY.md",
+    run: benchQuality,
+  },
   "demo-models": {
     about: "makes the small models shipped in models/ from the demo world",
     run: shipDemoModels,
@@ -34,6 +39,7 @@ const { positionals, values } = parseArgs({
     connections: { type: "string", default: "32" },
     members: { type: "string", default: "3000" },
     seed: { type: "string", default: "1" },
+    only: { type: "string", default: "" },
   },
 });
 
@@ -51,5 +57,6 @@ if (bench === undefined) {
     connections: Number(values.connections),
     members: Number(values.members),
     seed: Number(values.seed),
+    only: values.only,
   });
 }

@@ -9,4 +9,6 @@ export interface BenchOptions {
   /** Members of the demo world. */
   readonly members: number;
   readonly seed: number;
+  /** quality: ids of data sets, separated by commas; empty: all of them. */
+  readonly only: string;
 }
