@@ -1,5 +1,7 @@
 /** Evaluation reports as lines for a terminal. */
+import type { Interval } from "./bootstrap.js";
 import type { SequencesReport } from "./sequences.js";
+import { SEQUENCE_METRICS } from "./sequences-report.js";
 import type { TableEvaluation } from "./table.js";
 
 const figure = (value: unknown): string =>
@@ -27,14 +29,21 @@ export function tableReportLines(report: TableEvaluation): string {
 /** A row a method and cut-off, then the differences with their intervals. */
 export function sequencesReport(report: SequencesReport): string {
   const { protocol, users, items, cases, candidateRecall, seconds } = report;
-  const head = `${protocol}: ${users} users, ${items} items, ${cases} cases, candidate recall ${figure(candidateRecall)}, ${seconds.toFixed(0)} s`;
-  const rows = report.figures.map(
-    ({ method, k, recall, ndcg, phr }) =>
-      `${method.padEnd(20)} @${k}  recall ${figure(recall)}  ndcg ${figure(ndcg)}  phr ${figure(phr)}`,
-  );
-  const differences = report.differences.map(
-    ({ against, k, metric, difference, interval }) =>
-      `cuecard − ${against} ${metric}@${k}: ${figure(difference)} (${figure(interval.low)} … ${figure(interval.high)})`,
-  );
+  const { all, repeat, explore } = candidateRecall;
+  const head = `${protocol}: ${users} users, ${items} items, ${cases} cases, candidate recall ${figure(all)} (repeat ${figure(repeat)}, explore ${figure(explore)}), ${seconds.toFixed(0)} s`;
+  const range = ({ low, high }: Interval) => `(${figure(low)} … ${figure(high)})`;
+  const has = (value: number) => Number.isFinite(value);
+  const rows = report.figures.map((each) => {
+    const shown = SEQUENCE_METRICS.filter((metric) => has(each[metric])).map(
+      (metric) => `${metric} ${figure(each[metric])} ${range(each.intervals[metric])}`,
+    );
+    return `${each.method.padEnd(18)} @${each.k}  ${shown.join("  ")}`;
+  });
+  const differences = report.differences
+    .filter(({ difference }) => has(difference))
+    .map(
+      ({ against, k, metric, difference, interval }) =>
+        `cuecard − ${against} ${metric}@${k}: ${figure(difference)} ${range(interval)}`,
+    );
   return [head, ...rows, ...differences, ...report.notes.map((note) => `note: ${note}`)].join("\n");
 }

@@ -31,6 +31,8 @@ export interface SequenceSplit {
   readonly test: SequenceRound;
   /** Baskets are held out by position, not by the clock. */
   readonly byPosition: boolean;
+  /** What was left out, in words, for the report. */
+  readonly notes: readonly string[];
 }
 
 const DAY_MS = 86_400_000;
@@ -92,7 +94,7 @@ function lastBasket(data: SequenceData, oneItem: boolean): SequenceSplit {
     }
     return { asOf: latest + 1, purchases, sessions: [], cases };
   };
-  return { training: [round(2)], test: round(1), byPosition: true };
+  return { training: [round(2)], test: round(1), byPosition: true, notes: [] };
 }
 
 function atTime(data: SequenceData, text: string): SequenceSplit {
@@ -118,7 +120,7 @@ function atTime(data: SequenceData, text: string): SequenceSplit {
   const training = Array.from({ length: TRAINING_CUTS }, (_, i) =>
     round(cut - (i + 1) * spacing, cut),
   );
-  return { training, test: round(cut, Number.POSITIVE_INFINITY), byPosition: false };
+  return { training, test: round(cut, Number.POSITIVE_INFINITY), byPosition: false, notes: [] };
 }
 
 interface Walk {
@@ -166,7 +168,7 @@ function nextInSession(data: SequenceData): SequenceSplit {
     };
   };
   const training = trainFrom < testFrom ? [round(trainFrom, testFrom)] : [];
-  return { training, test: round(testFrom, walks.length), byPosition: false };
+  return { training, test: round(testFrom, walks.length), byPosition: false, notes: [] };
 }
 
 /** Each step of each session; evenly thinned where there are more than the limit. */

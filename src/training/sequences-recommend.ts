@@ -1,8 +1,13 @@
-/** What answers the cases: the product's own recommender, and what it has to beat. */
+/** The product's own recommender, asked each case as serving would be. */
 import type { CandidateArtifacts } from "../candidates/artifacts.js";
 import { CANDIDATE_FEATURES, candidateFeatures } from "../candidates/features.js";
 import { CANDIDATE_LIMIT, generateCandidates } from "../candidates/generate.js";
-import type { CandidateRequest, CandidateSet } from "../candidates/source.js";
+import {
+  type CandidateRequest,
+  type CandidateSet,
+  SOURCE_NAMES,
+  SOURCES,
+} from "../candidates/source.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import {
   CATEGORY_BUCKETS,
@@ -11,7 +16,8 @@ import {
   TOUCHES_KEPT,
   type Touch,
 } from "../features/history.js";
-import type { SequenceCase, SequenceRound } from "./sequences-protocol.js";
+import type { SequenceCase } from "./sequences-protocol.js";
+import type { Recommendations } from "./sequences-report.js";
 import type { TreeModel, Xgboost } from "./xgboost.js";
 
 /** Gaps behind the mean that serving knows. */
@@ -19,9 +25,7 @@ const GAPS_KEPT = 12;
 const DAY_MS = 86_400_000;
 const CASES_PER_CHUNK = 500;
 const COLUMNS = CANDIDATE_FEATURES.length;
-
-/** Item numbers, best first, for each case. */
-export type Recommendations = readonly (readonly number[])[];
+const SESSION_SOURCE = SOURCE_NAMES.indexOf("session_neighbours");
 
 /** The case as serving would see it: the latest 64 lines and 12 touches, nothing else. */
 export function requestOf(example: SequenceCase, snapshot: CatalogSnapshot): CandidateRequest {
@@ -62,8 +66,17 @@ export interface OwnRecommendations {
   readonly ranked: Recommendations;
   /** Scores beside `ranked`, on the ranker's margin. */
   readonly scores: readonly (readonly number[])[];
-  /** Share of target items among the candidates. */
-  readonly candidateRecall: number;
+  /** Candidates of the session-neighbours source alone, by its score. */
+  readonly bySession: Recommendations;
+  readonly candidateRecall: CandidateRecall;
+}
+
+/** Share of target items among the candidates; NaN for a part no target has. */
+export interface CandidateRecall {
+  readonly all: number;
+  /** Of what the user had before, and of what is new to them. */
+  readonly repeat: number;
+  readonly explore: number;
 }
 
 /** Candidates by the product's sources, ordered by the ranker's margin; `limit` items a case. */
@@ -77,8 +90,8 @@ export async function recommendOwn(
 ): Promise<OwnRecommendations> {
   const ranked: number[][] = [];
   const scores: number[][] = [];
-  let found = 0;
-  let wanted = 0;
+  const bySession: number[][] = [];
+  const recall = new RecallCount();
   for (let start = 0; start < cases.length; start += CASES_PER_CHUNK) {
     const chunk = cases.slice(start, start + CASES_PER_CHUNK);
     const rows = new Float32Array(chunk.length * CANDIDATE_LIMIT * COLUMNS);
@@ -97,63 +110,55 @@ export async function recommendOwn(
     sets.forEach((set, i) => {
       const own = margins.subarray(row, row + set.count);
       row += set.count;
-      const order = Array.from(own, (_, candidate) => candidate);
-      order.sort((a, b) => own[b] - own[a] || a - b);
-      ranked.push(order.slice(0, limit).map((candidate) => set.product[candidate]));
-      scores.push(order.slice(0, limit).map((candidate) => own[candidate]));
-      const proposed = new Set(set.product);
-      found += chunk[i].target.filter((item) => proposed.has(item)).length;
-      wanted += chunk[i].target.length;
+      const order = bestFirst(set.count, (candidate) => own[candidate]).slice(0, limit);
+      ranked.push(order.map((candidate) => set.product[candidate]));
+      scores.push(order.map((candidate) => own[candidate]));
+      bySession.push(sessionOrder(set, limit));
+      recall.add(chunk[i], set.product);
     });
     onCases?.(start + chunk.length);
     // Lets a progress bar draw and Ctrl-C through.
     await new Promise((resolve) => setImmediate(resolve));
   }
-  return { ranked, scores, candidateRecall: found / wanted };
+  return { ranked, scores, bySession, candidateRecall: recall.shares() };
 }
 
-/** The most popular items that do not lie in the cart. */
-export function recommendPopular(
-  { cart }: SequenceCase,
-  popular: readonly number[],
-  limit: number,
-): number[] {
-  const top = popular.slice(0, limit + cart.length);
-  return top.filter((item) => !cart.includes(item)).slice(0, limit);
+/** 0 … count − 1 by falling score, ties in order. */
+function bestFirst(count: number, scoreOf: (candidate: number) => number): number[] {
+  const order = Array.from({ length: count }, (_, candidate) => candidate);
+  return order.sort((a, b) => scoreOf(b) - scoreOf(a) || a - b);
 }
 
-/** Item numbers by number of baskets that held them, ties by first appearance. */
-export function itemsByPopularity(round: SequenceRound, snapshot: CatalogSnapshot): number[] {
-  const counts = new Map<number, number>();
-  for (const { lines } of round.purchases) {
-    for (const { product } of lines) {
-      const item = snapshot.indexOf.get(product) as number;
-      counts.set(item, (counts.get(item) ?? 0) + 1);
+function sessionOrder({ count, product, sourceScore }: CandidateSet, limit: number): number[] {
+  const scoreOf = (candidate: number) => sourceScore[candidate * SOURCES + SESSION_SOURCE];
+  return bestFirst(count, scoreOf)
+    .slice(0, limit)
+    .filter((candidate) => scoreOf(candidate) > 0)
+    .map((candidate) => product[candidate]);
+}
+
+class RecallCount {
+  readonly #found = [0, 0];
+  readonly #wanted = [0, 0];
+
+  add({ past, session, target }: SequenceCase, candidates: Int32Array): void {
+    const known = new Set(session);
+    for (const { items } of past) for (const item of items) known.add(item);
+    const proposed = new Set(candidates);
+    for (const item of target) {
+      const part = known.has(item) ? 0 : 1;
+      this.#wanted[part]++;
+      if (proposed.has(item)) this.#found[part]++;
     }
   }
-  return [...counts].sort((a, b) => b[1] - a[1]).map(([item]) => item);
-}
 
-/**
- * GP-TopFreq (Li et al. 2023, A Next Basket Recommendation Reality Check): the user's own items by the
- * number of baskets that held them, ties by first appearance, filled up with the most popular ones;
- * what lies in the cart is left out.
- */
-export function recommendPersonal(
-  { past, cart, session }: SequenceCase,
-  popular: readonly number[],
-  limit: number,
-): number[] {
-  const counts = new Map<number, number>();
-  for (const { items } of past) {
-    for (const item of items) counts.set(item, (counts.get(item) ?? 0) + 1);
+  shares(): CandidateRecall {
+    const [repeat, explore] = this.#found;
+    const [repeats, explores] = this.#wanted;
+    return {
+      all: (repeat + explore) / (repeats + explores),
+      repeat: repeat / repeats,
+      explore: explore / explores,
+    };
   }
-  for (const item of session) counts.set(item, (counts.get(item) ?? 0) + 1);
-  const own = [...counts].sort((a, b) => b[1] - a[1]).map(([item]) => item);
-  const ranked = own.filter((item) => !cart.includes(item)).slice(0, limit);
-  for (const item of popular) {
-    if (ranked.length === limit) break;
-    if (!counts.has(item) && !cart.includes(item)) ranked.push(item);
-  }
-  return ranked;
 }

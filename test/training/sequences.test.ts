@@ -7,6 +7,7 @@ import { seededRandom } from "../../src/training/random.js";
 import { evaluateSequences, type SequencesReport } from "../../src/training/sequences.js";
 import { splitSequences } from "../../src/training/sequences-protocol.js";
 import { readSequences } from "../../src/training/sequences-read.js";
+import { compareMethods } from "../../src/training/sequences-report.js";
 
 let dir: string;
 beforeAll(() => {
@@ -197,7 +198,7 @@ describe("evaluateSequences", () => {
     expect(report).toMatchObject({ users: 300, cases: 300, protocol: "last-basket" });
     const own = figure(report, "cuecard", 5)?.recall ?? 0;
     expect(own).toBeGreaterThan(2 * (figure(report, "popularity", 5)?.recall ?? 1));
-    expect(own).toBeLessThanOrEqual(report.candidateRecall);
+    expect(own).toBeLessThanOrEqual(report.candidateRecall.all);
     const gain = report.differences.find(
       ({ against, k, metric }) => against === "popularity" && k === 5 && metric === "recall",
     );
@@ -230,7 +231,7 @@ describe("evaluateSequences", () => {
     expect(gain?.interval.low).toBeLessThan(0.02);
   });
 
-  it("computes personal frequency with ties by first appearance, filled up by popularity", async () => {
+  it("computes the baselines: personal frequency with ties by first appearance, alone and filled up", async () => {
     const baskets: Record<string, number[][]> = {
       // The target is the second of two equals, then something only popularity brings.
       tie: [[1], [2], [2]],
@@ -246,11 +247,71 @@ describe("evaluateSequences", () => {
       ];
     const file = fileOf("ties.json", JSON.stringify(baskets));
     const out = { format: "baskets-json", protocol: "last-basket", k: [1, 2], rounds: 5 } as const;
-    const report = await evaluateSequences({ file, ...out });
+    const report = await evaluateSequences({ file, ...out, byUser: true });
     // tie: item 1 first (miss at 1, hit at 2); fill: 3 then 9 (hit at 2); other: 9 then 5 (miss);
     // more: 9 of {9, 6} at 1, 9 and 5 at 2.
-    expect(figure(report, "personal_frequency", 1)?.recall).toBeCloseTo((40 * 0.5) / 43);
-    expect(figure(report, "personal_frequency", 2)?.recall).toBeCloseTo((1 + 1 + 40 * 0.5) / 43);
-    expect(figure(report, "personal_frequency", 2)?.phr).toBeCloseTo(42 / 43);
+    expect(figure(report, "gp_topfreq", 1)?.recall).toBeCloseTo((40 * 0.5) / 43);
+    expect(figure(report, "gp_topfreq", 2)?.recall).toBeCloseTo((1 + 1 + 40 * 0.5) / 43);
+    expect(figure(report, "gp_topfreq", 2)?.phr).toBeCloseTo(42 / 43);
+    expect(figure(report, "personal_frequency", 2)?.recall).toBeCloseTo((1 + 40 * 0.5) / 43);
+    // The latest basket's first item is 5 for the many, and 2 for the tie.
+    expect(figure(report, "recency", 1)?.recall).toBeCloseTo(1 / 43);
+    // tie's 2 and the 9 of the many are repeats; fill's 9, other's 4 and the 6 are new.
+    expect(figure(report, "gp_topfreq", 2)?.recall_repeat).toBeCloseTo(1);
+    expect(figure(report, "gp_topfreq", 2)?.recall_explore).toBeCloseTo(1 / 42);
+    expect(figure(report, "gp_topfreq", 2)?.mrr).toBeCloseTo((0.5 + 0.5 + 40) / 43);
+    const own = report.byUser?.find(({ method, k }) => method === "gp_topfreq" && k === 2);
+    expect(report.userIds?.slice(0, 3)).toEqual(["tie", "fill", "other"]);
+    expect([...(own?.values.recall.slice(0, 4) ?? [])]).toEqual([1, 1, 0, 0.5]);
+    expect(own?.values.recall_repeat[1]).toBeNaN();
+  });
+});
+
+describe("compareMethods", () => {
+  it("resamples users, and gives the interval of the paired difference", () => {
+    const random = seededRandom(3);
+    const cases = Array.from({ length: 400 }, (_, i) => ({
+      user: `u${Math.floor(i / 4)}`,
+      now: 0,
+      past: [],
+      cart: [],
+      session: [],
+      target: [random() < 0.4 ? 1 : 2],
+    }));
+    const lists = (items: number[]) => cases.map(() => items);
+    const { figures, differences } = compareMethods(
+      [
+        ["cuecard", lists([1])],
+        ["popularity", lists([1])],
+        ["recency", lists([3])],
+      ],
+      cases,
+      { k: [1] },
+    );
+    const share = cases.filter(({ target }) => target[0] === 1).length / 400;
+    expect(figures[0].recall).toBeCloseTo(share);
+    // Four independent cases a user: the interval is that of 400 draws, within a third.
+    const { low, high } = figures[0].intervals.recall;
+    const width = 2 * 1.96 * Math.sqrt((share * (1 - share)) / 400);
+    expect(high - low).toBeGreaterThan(width / 1.33);
+    expect(high - low).toBeLessThan(width * 1.33);
+    const against = (method: string) =>
+      differences.find((each) => each.against === method && each.metric === "recall");
+    expect(against("popularity")).toMatchObject({ difference: 0, interval: { low: 0, high: 0 } });
+    expect(against("recency")?.interval).toEqual(figures[0].intervals.recall);
+    expect(figures[0].recall_repeat).toBeNaN();
+  });
+
+  it("draws all cases of a user together", () => {
+    const cases = Array.from({ length: 400 }, (_, i) => ({
+      user: `u${Math.floor(i / 100)}`,
+      now: 0,
+      past: [],
+      cart: [],
+      session: [],
+      target: [i < 200 ? 1 : 2],
+    }));
+    const { figures } = compareMethods([["cuecard", cases.map(() => [1])]], cases, { k: [1] });
+    expect(figures[0].intervals.recall).toEqual({ low: 0, high: 1 });
   });
 });
