@@ -25,11 +25,21 @@ export interface AliveFit {
 /** Shape parameters stay inside: flat likelihoods (all one-time buyers) would run to 0 or infinity. */
 const SHAPE_MIN = 1e-3;
 const SHAPE_MAX = 1e3;
+/** Distinct rows on which the way is found; the logarithm's standard error there is a few per cent. */
+const ROWS_TO_FIND = 5000;
+/** First simplex around what those rows say. */
+const NEAR_STEP = 0.05;
+
+/** Distinct values of a column, and which of them each row holds: a logarithm a value, not a row. */
+interface Coded {
+  readonly values: Float64Array;
+  readonly codes: Uint32Array;
+}
 
 interface Grouped {
   x: Float64Array;
-  tx: Float64Array;
-  T: Float64Array;
+  tx: Coded;
+  T: Coded;
   weight: Float64Array;
   xMax: number;
   meanT: number;
@@ -49,27 +59,22 @@ export function fitAlive(
   const process = options.process ?? "mbg";
   const grouped = group(customers);
   const bounds = boundsOf(grouped.meanT);
-  const objective = (point: Float64Array): number => {
-    const model = modelAt(point, bounds);
-    return -logLikelihoodOf(grouped, model, process) + outsideCost(point, bounds);
-  };
   const starts = [
     [1, 1 / grouped.rate, 1, 2],
     [0.3, 0.3 / grouped.rate, 0.5, 3],
-  ];
+  ].map((start) => Float64Array.from(start, Math.log));
   let budget = options.evaluationsMax ?? 6000;
   let iterations = 0;
-  let best: Pick<Minimum, "point" | "value"> | undefined;
-  for (const start of starts) {
-    let found: Pick<Minimum, "point" | "value"> = {
-      point: Float64Array.from(start, Math.log),
-      value: Number.POSITIVE_INFINITY,
-    };
+  const descend = (rows: Grouped, start: Float64Array, firstStep: number): Found => {
+    const objective = (point: Float64Array): number =>
+      outsideCost(point, bounds) - logLikelihoodOf(rows, modelAt(point, bounds), process);
+    let found: Found = { point: start, value: Number.POSITIVE_INFINITY };
     // A collapsed simplex is rebuilt around its best point until that no longer helps.
     for (let restart = 0; restart < 6 && budget > 0; restart++) {
       const before = found.value;
+      const step = restart === 0 ? firstStep : 0.3;
       const result = minimize(objective, found.point, {
-        step: restart === 0 ? 1 : 0.3,
+        step,
         evaluationsMax: Math.min(budget, 1500),
       });
       budget -= result.evaluations;
@@ -77,11 +82,18 @@ export function fitAlive(
       found = result;
       if (before - found.value < 1e-6 * (1 + Math.abs(found.value))) break;
     }
-    if (best === undefined || found.value < best.value) best = found;
-  }
-  const model = modelAt(best!.point, bounds);
+    return found;
+  };
+  // The way from afar is found on a share of the rows; all of them say where it ends.
+  const few = thinned(grouped);
+  const found = starts.map((start) => descend(few, start, 1));
+  const nearest = found.reduce((best, one) => (one.value < best.value ? one : best));
+  const best = few === grouped ? nearest : descend(grouped, nearest.point, NEAR_STEP);
+  const model = modelAt(best.point, bounds);
   return { model, logLikelihood: logLikelihoodOf(grouped, model, process), iterations };
 }
+
+type Found = Pick<Minimum, "point" | "value">;
 
 /** Log-likelihood of the parameters on these customers (same unit of time). */
 export function aliveLogLikelihood(
@@ -114,12 +126,38 @@ function group(customers: Iterable<AliveCustomer>): Grouped {
   const meanT = Math.max(timeTotal / total, 1e-6);
   return {
     x: Float64Array.from(list, (row) => row.x),
-    tx: Float64Array.from(list, (row) => row.tx),
-    T: Float64Array.from(list, (row) => row.T),
+    tx: coded(list.map(({ tx }) => tx)),
+    T: coded(list.map(({ T }) => T)),
     weight: Float64Array.from(list, (row) => row.weight),
     xMax: list.reduce((max, row) => Math.max(max, row.x), 0),
     meanT,
     rate: Math.max(repeats / (total * meanT), 0.05 / meanT),
+  };
+}
+
+function coded(column: readonly number[]): Coded {
+  const known = new Map<number, number>();
+  const codes = Uint32Array.from(column, (value) => {
+    const code = known.get(value) ?? known.size;
+    known.set(value, code);
+    return code;
+  });
+  return { values: Float64Array.from(known.keys()), codes };
+}
+
+/** Every n-th row, where there are many more than ROWS_TO_FIND. */
+function thinned(rows: Grouped): Grouped {
+  const every = Math.floor(rows.x.length / ROWS_TO_FIND);
+  if (every < 2) return rows;
+  const kept = <T extends Float64Array | Uint32Array>(values: T): T =>
+    values.filter((_, row) => row % every === 0) as T;
+  const codesKept = ({ values, codes }: Coded): Coded => ({ values, codes: kept(codes) });
+  return {
+    ...rows,
+    x: kept(rows.x),
+    tx: codesKept(rows.tx),
+    T: codesKept(rows.T),
+    weight: kept(rows.weight),
   };
 }
 
@@ -159,15 +197,18 @@ function logLikelihoodOf(rows: Grouped, model: AliveModel, process: AliveProcess
   const mbg = process === "mbg";
   const offset = mbg ? 0 : -1;
   const constant = constantsByCount(rows.xMax, model, mbg);
+  const dropped = constant.map((_, x) => Math.log(a / (b + x + offset)));
   const logAlpha = Math.log(alpha);
+  const logT = rows.T.values.map((T) => Math.log(alpha + T));
+  const logTx = rows.tx.values.map((tx) => Math.log(alpha + tx));
   let sum = 0;
   for (let i = 0; i < rows.x.length; i++) {
     const x = rows.x[i];
     const shape = r + x;
-    const logAlive = -shape * Math.log(alpha + rows.T[i]);
+    const logAlive = -shape * logT[rows.T.codes[i]];
     let value = logAlive;
     if (mbg || x > 0) {
-      const logDropped = Math.log(a / (b + x + offset)) - shape * Math.log(alpha + rows.tx[i]);
+      const logDropped = dropped[Math.round(x)] - shape * logTx[rows.tx.codes[i]];
       const high = Math.max(logAlive, logDropped);
       value = high + Math.log1p(Math.exp(Math.min(logAlive, logDropped) - high));
     }

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config.js";
-import { expectedOrders, probabilityAlive } from "../../src/features/alive.js";
+import { type AliveModel, expectedOrders, probabilityAlive } from "../../src/features/alive.js";
 import { aliveLogLikelihood, fitAlive } from "../../src/training/fit-alive.js";
 
 /** A small deterministic generator (mulberry32). */
@@ -76,11 +76,65 @@ describe("fitAlive on simulated customers", () => {
     expect(predicted / actual).toBeLessThan(1.05);
   });
 
+  it("finds the same on many rows as on the rows it begins with", () => {
+    const many = simulate(20_000, generator(11));
+    const fit = fitAlive(many);
+    expect(new Set(many.map(({ x, tx, T }) => `${x} ${tx} ${T}`)).size).toBeGreaterThan(10_000);
+    for (const key of ["r", "alpha", "a", "b"] as const) {
+      for (const factor of [0.99, 1.01]) {
+        const moved = { ...fit.model, [key]: fit.model[key] * factor };
+        expect(aliveLogLikelihood(many, moved)).toBeLessThan(fit.logLikelihood);
+      }
+    }
+    expect(fit.model.a / (fit.model.a + fit.model.b)).toBeCloseTo(0.25, 1);
+  });
+
   it("treats a weight like so many equal rows", () => {
     const few = customers.slice(0, 300);
     const twice = fitAlive([...few, ...few]);
     const weighted = fitAlive(few.map((one) => ({ ...one, weight: 2 })));
     expect(weighted.logLikelihood).toBeCloseTo(twice.logLikelihood, 6);
+  });
+});
+
+describe("aliveLogLikelihood", () => {
+  /**
+   * The story itself, without the closed form: a rate ~ Gamma(r, alpha), a drop-out p ~ Beta(a, b), given
+   * which a history is a product of gaps and survivals; averaged over both by midpoints.
+   */
+  function byIntegration(x: number, tx: number, T: number, process: "bg" | "mbg"): number {
+    const { r, alpha, a, b } = { r: 2, alpha: 10, a: 2, b: 3 };
+    const [rates, drops] = [2000, 400];
+    let sum = 0;
+    for (let i = 0; i < rates; i++) {
+      const rate = ((i + 0.5) / rates) * 3;
+      const density = alpha ** r * rate ** (r - 1) * Math.exp(-alpha * rate); // Γ(2) = 1
+      for (let j = 0; j < drops; j++) {
+        const p = (j + 0.5) / drops;
+        // 1 / B(2, 3) = 12
+        const weight = density * 12 * p ** (a - 1) * (1 - p) ** (b - 1);
+        const silent = Math.exp(-rate * (T - tx));
+        const chances = process === "mbg" ? x + 1 : x;
+        const alive = (1 - p) ** chances * silent;
+        const gone = chances === 0 ? 0 : (1 - p) ** (chances - 1) * p;
+        sum += weight * rate ** x * Math.exp(-rate * tx) * (alive + gone);
+      }
+    }
+    return Math.log((sum * 3) / rates / drops);
+  }
+
+  it("is what the story of each process integrates to", () => {
+    const model = { r: 2, alpha: 10, a: 2, b: 3 };
+    for (const process of ["bg", "mbg"] as const) {
+      for (const [x, tx, T] of [
+        [0, 0, 20],
+        [1, 4, 30],
+        [4, 25, 30],
+      ]) {
+        const closed = aliveLogLikelihood([{ x, tx, T }], model, process);
+        expect(closed).toBeCloseTo(byIntegration(x, tx, T, process), 3);
+      }
+    }
   });
 });
 
@@ -162,9 +216,14 @@ describe.runIf(cdnow !== undefined && existsSync(cdnow))("fitAlive on CDNOW", ()
     ).toBeGreaterThan(0.62);
   });
 
-  it("forecasts with MBG/NBD as well as with BG/NBD", () => {
+  it("gives the MBG/NBD parameters other implementations give, and forecasts as well", () => {
     const customers = readCdnow(cdnow!);
     const fit = fitAlive(customers);
+    // BTYDplus (Platzer) on the same customers.
+    for (const [key, value] of Object.entries({ r: 0.525, alpha: 6.183, a: 0.891, b: 1.614 })) {
+      expect(Math.abs(fit.model[key as keyof AliveModel] - value)).toBeLessThan(0.005);
+    }
+    expect(Math.abs(fit.logLikelihood + 9582.1)).toBeLessThan(0.1);
     const predicted = customers.map((one) => expectedOrders(fit.model, one, 39));
     expect(
       correlation(
