@@ -5,6 +5,7 @@ import { catalogKey, catalogVersionKey, fingerprint40 } from "../redis/keys.js";
 import { runScript, type Script } from "../redis/scripts.js";
 import {
   deleteRecordScript,
+  pageRecordsScript,
   putRecordsScript,
   type Refusals,
   registerSeenScript,
@@ -43,7 +44,7 @@ export type CatalogChanges =
 
 /** Records per script run: Redis is held for about a millisecond by so many. */
 const BATCH_SIZE = 500;
-const SCAN_COUNT = 2_000;
+const PAGE_SIZE = 1_000;
 
 const changesKey = catalogKey("changes");
 const fingerprintsKey = catalogKey("fingerprints");
@@ -193,21 +194,19 @@ export class CatalogStore {
     return found;
   }
 
-  /** Every record of a kind, ordered by id. */
+  /** Every record of a kind, ordered by id. What comes and goes meanwhile may or may not be there. */
   async getAll<Kind extends CatalogKind>(kind: Kind): Promise<RecordOf<Kind>[]> {
-    const scan = (cursor: string) =>
-      this.#try(() => this.#client.hscan(catalogKey(kind), cursor, "COUNT", SCAN_COUNT));
-    const byId = new Map<string, RecordOf<Kind>>();
-    let page = scan("0");
+    const ask = (after: string | Buffer) =>
+      this.#run(pageRecordsScript, kind, [after, String(PAGE_SIZE)]);
+    const pages: RecordOf<Kind>[][] = [];
+    let page = ask("");
     for (;;) {
-      const [cursor, flat] = await page;
+      const [last, records] = await page;
       // Redis reads the next page while this one is parsed.
-      const last = cursor === "0";
-      if (!last) page = scan(cursor);
-      for (let i = 0; i < flat.length; i += 2) byId.set(flat[i], JSON.parse(flat[i + 1]));
-      if (last) break;
+      if (last.length > 0) page = ask(last);
+      pages.push(JSON.parse(records.toString()));
+      if (last.length === 0) return pages.flat();
     }
-    return [...byId.keys()].sort().map((id) => byId.get(id) as RecordOf<Kind>);
   }
 
   async #get<Item>(kind: CatalogKind, id: string): Promise<Item | null> {
@@ -231,7 +230,7 @@ export class CatalogStore {
     };
   }
 
-  #run<T>(script: Script<T>, kind: CatalogKind, args: readonly string[]): Promise<T> {
+  #run<T>(script: Script<T>, kind: CatalogKind, args: readonly (string | Buffer)[]): Promise<T> {
     return this.#try(() => runScript(this.#client, script, keysOf(kind), [kind, ...args]));
   }
 
