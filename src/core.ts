@@ -31,6 +31,7 @@ import { StoreWatch } from "./redis/store-watch.js";
 import { ArtifactRegistry, ArtifactSlot } from "./scoring/artifact-registry.js";
 import { ModelRegistry } from "./scoring/model-registry.js";
 import { ModelSlot } from "./scoring/model-slot.js";
+import { StartTimes } from "./start-times.js";
 import type { Logger } from "./telemetry.js";
 
 export interface Core {
@@ -59,6 +60,7 @@ export async function openCore(
   target: string,
   role: RedisRole,
   logger: Logger,
+  times = new StartTimes(),
 ): Promise<Core> {
   const client = connectRedis(target, role, { logger, name: `cuecard-${role}` });
   await whenReady(client, CONNECT_MS).catch((error: unknown) => {
@@ -69,7 +71,9 @@ export async function openCore(
     }
     logger.error("the store is out of reach at start: answers are degraded until it is back");
   });
+  times.end("connect");
   const catalog = await new Catalog(client, { logger }).start();
+  times.end("catalog");
   const watch = await new StoreWatch(client).start();
   const store = new MemberStore(client, config.dedupeDays, encodeRecord);
   const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =>

@@ -1,18 +1,16 @@
 #!/usr/bin/env node
-/** The command line. Each command is a few lines here and one function elsewhere. */
+/**
+ * The command line. Each command is a few lines here and one function elsewhere, read only when it is
+ * asked for: what serving or training needs takes most of a second to load.
+ */
 import cluster from "node:cluster";
 import { Command, Option } from "commander";
 import { type Config, loadConfig } from "./config.js";
-import { runDoctor } from "./doctor.js";
 import { ERRORS, isCuecardError } from "./errors.js";
-import { fillDemo } from "./fill-demo.js";
 import { runCluster } from "./http/cluster.js";
-import { addModelCommands } from "./model-commands.js";
-import { startServer } from "./server.js";
-import { openTarget, start } from "./start.js";
-import { addStoreCommands } from "./store-commands.js";
+import { openTarget } from "./open-target.js";
+import type { StartOptions } from "./start.js";
 import { createLogger, type Logger } from "./telemetry.js";
-import { runJob, startWork } from "./work.js";
 
 /** Resolves at SIGINT or SIGTERM; a second one ends the process at once. */
 function untilStopped(): Promise<void> {
@@ -83,17 +81,27 @@ program
   .action(async ({ demo }: { demo: boolean }) => {
     const { config, logger } = setUp();
     if (cluster.isWorker) return void (await serveWorker(config, logger));
+    const { start } = await import("./start.js");
+    const fillDemo: StartOptions["fillDemo"] = async (...store) => {
+      const filling = await import("./fill-demo.js");
+      await filling.fillDemo(...store);
+    };
     const started = await start(config, { demo, fillDemo }, logger);
     printWelcome(config, started.adminKey, started.stamp.world === "demo");
     await untilStopped();
     await started.stop();
   });
 
+async function serve(config: Config, target: string, logger: Logger) {
+  const { startServer } = await import("./server.js");
+  return startServer(config, target, logger);
+}
+
 async function serveWorker(config: Config, logger: Logger): Promise<void> {
   const target = config.redisUrl!;
   await runCluster({
     processes: config.serveProcesses,
-    startWorker: () => startServer(config, target, logger),
+    startWorker: () => serve(config, target, logger),
     logger,
   });
 }
@@ -107,7 +115,7 @@ program
     const store = await openTarget(config, logger);
     const serving = await runCluster({
       processes: config.serveProcesses,
-      startWorker: () => startServer(config, store.target, logger),
+      startWorker: () => serve(config, store.target, logger),
       workerEnvironment: { REDIS_URL: store.target },
       logger,
     });
@@ -126,6 +134,7 @@ program
     const orphaned = untilOrphaned();
     void orphaned.then(() => setTimeout(() => process.exit(1), ORPHAN_MS).unref());
     const store = await openTarget(config, logger, { shared: true });
+    const { startWork } = await import("./work.js");
     const worker = await startWork(config, store.target, logger);
     await Promise.race([untilStopped(), orphaned]);
     await worker.close();
@@ -140,17 +149,25 @@ program
   .argument("<name>")
   .action(async () => {
     const { config, logger } = setUp();
+    const { runJob } = await import("./work.js");
     await runJob(config, logger);
   });
 
-addModelCommands(program, loadConfig);
-addStoreCommands(program, loadConfig);
+/** Long-running commands: everything else is declared by modules they need not wait for. */
+const RUNNING = ["start", "serve", "work", "job"];
+if (!RUNNING.includes(process.argv[2] ?? "")) {
+  const { addModelCommands } = await import("./model-commands.js");
+  const { addStoreCommands } = await import("./store-commands.js");
+  addModelCommands(program, loadConfig);
+  addStoreCommands(program, loadConfig);
+}
 
 program
   .command("doctor")
   .description("what is missing on this machine")
   .addOption(new Option("--quiet", "print only what is missing"))
   .action(async ({ quiet }: { quiet?: boolean }) => {
+    const { runDoctor } = await import("./doctor.js");
     const { ok, lines } = await runDoctor(loadConfig());
     for (const line of lines) {
       if (quiet === true && line.ok) continue;

@@ -7,6 +7,7 @@ import { schedulesOf } from "./jobs/schedule.js";
 import { ApiKeys } from "./redis/api-keys.js";
 import { readStamp } from "./redis/store-stamp.js";
 import { createServices } from "./services.js";
+import { StartTimes } from "./start-times.js";
 import type { Logger } from "./telemetry.js";
 import { warmUp } from "./warm-up.js";
 
@@ -20,9 +21,12 @@ export interface Server {
  * Throws `port_in_use`.
  */
 export async function startServer(config: Config, target: string, logger: Logger): Promise<Server> {
-  const core = await openCore(config, target, "serve", logger);
+  const times = new StartTimes();
+  times.end("modules");
+  const core = await openCore(config, target, "serve", logger, times);
   const stamp = await readStamp(core.client).catch(() => null);
   const followed = await followModels(core, stamp?.world === "demo");
+  times.end("models and artifacts");
   const keys = new ApiKeys({ client: core.client, adminApiKey: config.adminApiKey, logger });
   await keys.start();
   const queue = new JobQueue({
@@ -32,10 +36,14 @@ export async function startServer(config: Config, target: string, logger: Logger
   });
   let ready = false;
   const services = createServices({ core, followed, queue, keys, ready: () => ready });
+  times.end("keys and queue");
   await warmUp(core, services);
+  times.end("warm-up");
   const front = createFront({ services, keys, logger, metricsOpen: config.metricsOpen });
   const port = await front.listen(config.port, config.host);
   ready = true;
+  times.end("listen");
+  logger.info({ start: times.steps() }, "serving");
   return {
     port,
     async close() {

@@ -6,43 +6,12 @@ import { type ChildProcess, fork } from "node:child_process";
 import { type Config, environmentWith } from "./config.js";
 import { LAYOUT_VERSION } from "./features/state.js";
 import { runCluster } from "./http/cluster.js";
+import { openTarget } from "./open-target.js";
 import { ApiKeys } from "./redis/api-keys.js";
 import { checkRedis } from "./redis/check-redis.js";
 import { closeRedis, connectRedis, whenReady } from "./redis/clients.js";
-import { lockHolder } from "./redis/data-dir.js";
-import { startPrivateRedis } from "./redis/private-redis.js";
-import { redisFiles } from "./redis/private-redis-files.js";
 import { openStore, type StoreStamp } from "./redis/store-stamp.js";
-import { startServer } from "./server.js";
 import type { Logger } from "./telemetry.js";
-
-export interface Store {
-  /** What `connectRedis` takes. */
-  readonly target: string;
-  stop(): Promise<void>;
-}
-
-/**
- * The Redis configured, or a private one that lives as long as we do. `shared`: that of a Cuecard
- * already running on this DATA_DIR will do.
- */
-export async function openTarget(
-  config: Config,
-  logger: Logger,
-  { shared = false } = {},
-): Promise<Store> {
-  const stop = async (): Promise<void> => {};
-  if (config.redisUrl !== undefined) return { target: config.redisUrl, stop };
-  if (shared && lockHolder(config.dataDir) !== undefined) {
-    return { target: redisFiles(config.dataDir).socket, stop };
-  }
-  const redis = await startPrivateRedis({
-    dataDir: config.dataDir,
-    maxmemoryMb: config.redisMaxmemoryMb,
-    logger,
-  });
-  return { target: redis.socketPath, stop: () => redis.stop() };
-}
 
 const CONNECT_MS = 15_000;
 const STOP_MS = 15_000;
@@ -133,7 +102,11 @@ export async function start(
     const environment = { REDIS_URL: store.target };
     const cluster = await runCluster({
       processes: config.serveProcesses,
-      startWorker: () => startServer(config, store.target, logger),
+      // Read in the processes that serve: this one only forks them.
+      startWorker: async () => {
+        const { startServer } = await import("./server.js");
+        return startServer(config, store.target, logger);
+      },
       workerEnvironment: environment,
       logger,
     });

@@ -3,7 +3,7 @@ import type { Config } from "./config.js";
 import { type Core, openCore } from "./core.js";
 import { LAYOUT_VERSION } from "./features/state.js";
 import { openStore } from "./redis/store-stamp.js";
-import { openTarget } from "./start.js";
+import { openTarget } from "./open-target.js";
 import { createLogger } from "./telemetry.js";
 
 /**

@@ -7,7 +7,7 @@ import { schedulesOf } from "./jobs/schedule.js";
 import { showStageCounts } from "./jobs/stage-sweep.js";
 import { startWorker } from "./jobs/worker.js";
 import { readStamp } from "./redis/store-stamp.js";
-import { openTarget } from "./start.js";
+import { openTarget } from "./open-target.js";
 import type { Logger } from "./telemetry.js";
 
 export async function startWork(

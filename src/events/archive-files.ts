@@ -3,14 +3,7 @@
  * member, subject, at (epoch milliseconds), record (JSON text); sorted by partition, ms, seq.
  */
 import { join } from "node:path";
-import {
-  BIGINT,
-  type DuckDBConnection,
-  DuckDBDataChunk,
-  DuckDBInstance,
-  INTEGER,
-  VARCHAR,
-} from "@duckdb/node-api";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import { CuecardError } from "../errors.js";
 import {
   type ArchiveFile,
@@ -20,6 +13,9 @@ import {
   markOf,
 } from "./archive-manifest.js";
 import { compareLogIds, parseLogId } from "./log-id.js";
+
+/** Loaded when the archive is first touched: it takes long, and serving may never ask. */
+const duckdb = () => import("@duckdb/node-api");
 
 const MEMORY_LIMIT = "512MB";
 /** About eight partitions' rows of a full file: what a look at one partition has to unpack. */
@@ -45,6 +41,7 @@ interface Database {
 }
 
 async function openDatabase(dataDir: string): Promise<Database> {
+  const { DuckDBInstance } = await duckdb();
   const instance = await DuckDBInstance.create(":memory:", {
     threads: "2",
     memory_limit: MEMORY_LIMIT,
@@ -87,14 +84,14 @@ export interface ArchiveEntry {
   readonly text: string;
 }
 
-const TYPES = [INTEGER, BIGINT, BIGINT, VARCHAR, VARCHAR, VARCHAR, BIGINT, VARCHAR];
-
 /** Writes `entries` (sorted, at least one) to a new Parquet file at `temporary`. */
 export async function writeEntries(
   dataDir: string,
   entries: readonly ArchiveEntry[],
   temporary: string,
 ): Promise<void> {
+  const { BIGINT, DuckDBDataChunk, INTEGER, VARCHAR } = await duckdb();
+  const types = [INTEGER, BIGINT, BIGINT, VARCHAR, VARCHAR, VARCHAR, BIGINT, VARCHAR];
   await withDatabase(dataDir, async (connection) => {
     await connection.run(
       `CREATE TABLE batch (partition INTEGER, ms BIGINT, seq BIGINT, kind VARCHAR, member VARCHAR,
@@ -103,7 +100,7 @@ export async function writeEntries(
     const appender = await connection.createAppender("batch");
     for (let from = 0; from < entries.length; from += CHUNK_ROWS) {
       const part = entries.slice(from, from + CHUNK_ROWS);
-      const chunk = DuckDBDataChunk.create(TYPES, part.length);
+      const chunk = DuckDBDataChunk.create(types, part.length);
       chunk.setRows(part.map(rowOf));
       appender.appendDataChunk(chunk);
     }
