@@ -66,6 +66,8 @@ export interface ArtifactOptions {
   readonly popularityHalfLifeDays?: number;
   /** Members whose baskets make neighbours and cadences: the latest active ones. */
   readonly maxMembers?: number;
+  /** Sessions that make neighbours: the latest ones. */
+  readonly maxSessions?: number;
 }
 
 const noNeighbours = (): Neighbours => ({

@@ -7,30 +7,27 @@ import type {
   SessionRecord,
 } from "./artifacts.js";
 import { coPurchaseNeighbours, sessionNeighbours } from "./neighbours.js";
+import { type TimedList, TimedLists } from "./timed-lists.js";
 
 const DAY_MS = 86_400_000;
 const NEIGHBOURS_PER_PRODUCT = 30;
 const POPULARITY_HALF_LIFE_DAYS = 60;
 const MAX_MEMBERS = 200_000;
+const MAX_SESSIONS = 1_000_000;
 const MAX_SEGMENTS = 16;
 /** Latest lines of one member that count for neighbours and cadences. */
 const LINES_PER_MEMBER = 200;
 /** Buyers' worth of the average product added to each product's repeat rate. */
 const REPEAT_PRIOR_BUYERS = 5;
 
-/** One purchased product of one known member. */
-interface MemberLine {
-  readonly product: number;
-  /** Epoch milliseconds. */
-  readonly at: number;
-}
-
 /** Everything read once, products numbered by first appearance. */
 interface Gathered {
   readonly ids: Map<string, number>;
   readonly popularity: number[];
   readonly bySegment: Map<string, Map<number, number>>;
-  readonly members: Map<string, MemberLine[]>;
+  /** Known members by first appearance, and what each bought. */
+  readonly members: Map<string, number>;
+  readonly bought: TimedLists;
 }
 
 export function buildArtifacts(
@@ -39,7 +36,7 @@ export function buildArtifacts(
   options: ArtifactOptions,
 ): CandidateArtifacts {
   const gathered = gatherPurchases(purchases, options);
-  const sessionProducts = gatherSessions(sessions, gathered, options);
+  const walked = gatherSessions(sessions, gathered, options);
   const { ids } = gathered;
   const productCount = ids.size;
   const order = Array.from({ length: productCount }, (_, product) => product).sort(
@@ -49,13 +46,14 @@ export function buildArtifacts(
   order.forEach((product, rank) => {
     rankOf[product] = rank;
   });
-  const members = latestMembers(gathered.members, options.maxMembers ?? MAX_MEMBERS);
-  const histories = members.map((lines) =>
-    lines.slice(-LINES_PER_MEMBER).map(({ product, at }) => ({ product: rankOf[product], at })),
-  );
+  const histories = gathered.bought
+    .latest(options.maxMembers ?? MAX_MEMBERS, LINES_PER_MEMBER)
+    .map(({ products, at }) => ({ products: products.map((product) => rankOf[product]), at }));
   const names = [...ids.keys()];
   const perProduct = options.neighboursPerProduct ?? NEIGHBOURS_PER_PRODUCT;
-  const walks = sessionProducts.map((session) => session.map((product) => rankOf[product]));
+  const walks = walked
+    .latest(options.maxSessions ?? MAX_SESSIONS, Number.POSITIVE_INFINITY)
+    .map(({ products }) => Array.from(products, (product) => rankOf[product]));
   return {
     asOf: options.asOf,
     products: Float64Array.from(order, (product) => fingerprint40(names[product])),
@@ -63,7 +61,7 @@ export function buildArtifacts(
     ...segmentTables(gathered, rankOf),
     ...cadences(histories, productCount),
     coPurchase: coPurchaseNeighbours(
-      histories.map((lines) => lines.map(({ product }) => product)),
+      histories.map(({ products }) => Array.from(products)),
       productCount,
       perProduct,
     ),
@@ -78,6 +76,7 @@ function gatherPurchases(purchases: Iterable<PurchaseRecord>, options: ArtifactO
     popularity: [],
     bySegment: new Map(),
     members: new Map(),
+    bought: new TimedLists(),
   };
   for (const { member, at, segment, lines } of purchases) {
     if (!(at < options.asOf)) continue;
@@ -94,23 +93,25 @@ function gatherPurchases(purchases: Iterable<PurchaseRecord>, options: ArtifactO
       inSegment?.set(product, (inSegment.get(product) ?? 0) + change);
     }
     if (member === "") continue;
-    const kept = gathered.members.get(member) ?? [];
-    if (kept.length === 0) gathered.members.set(member, kept);
-    for (const product of counted) kept.push({ product, at });
+    const number = gathered.members.get(member) ?? gathered.members.size;
+    if (number === gathered.members.size) gathered.members.set(member, number);
+    for (const product of counted) gathered.bought.add(number, product, at);
   }
-  for (const lines of gathered.members.values()) lines.sort((a, b) => a.at - b.at);
   return gathered;
 }
 
+/** Steps of a session stand at one time, so that they keep their order. */
 function gatherSessions(
   sessions: Iterable<SessionRecord>,
   gathered: Gathered,
   options: ArtifactOptions,
-): number[][] {
-  const walks: number[][] = [];
+): TimedLists {
+  const walks = new TimedLists();
+  let count = 0;
   for (const { at, products } of sessions) {
     if (!(at < options.asOf) || products.length < 2) continue;
-    walks.push(products.map((id) => numberOf(gathered, id)));
+    for (const id of products) walks.add(count, numberOf(gathered, id), at);
+    count++;
   }
   return walks;
 }
@@ -146,24 +147,17 @@ function segmentTables(
   return { segments, segmentPopularity };
 }
 
-/** Lists of lines, those of the latest active members where there are more than the limit. */
-function latestMembers(members: Map<string, MemberLine[]>, limit: number): MemberLine[][] {
-  const all = [...members.values()].filter((lines) => lines.length > 0);
-  if (all.length <= limit) return all;
-  const lastAt = (lines: MemberLine[]) => lines[lines.length - 1].at;
-  return all.sort((a, b) => lastAt(b) - lastAt(a)).slice(0, limit);
-}
-
 type Cadences = Pick<CandidateArtifacts, "cadenceDays" | "cadenceCount" | "repeatRate">;
 
-function cadences(histories: readonly MemberLine[][], productCount: number): Cadences {
+function cadences(histories: readonly TimedList[], productCount: number): Cadences {
   const gapDays = new Float64Array(productCount);
   const gaps = new Float32Array(productCount);
   const buyers = new Float64Array(productCount);
   const repeaters = new Float64Array(productCount);
-  for (const lines of histories) {
+  for (const { products, at: times } of histories) {
     const last = new Map<number, { at: number; repeated: boolean }>();
-    for (const { product, at } of lines) {
+    for (const [i, product] of products.entries()) {
+      const at = times[i];
       const known = last.get(product);
       if (known === undefined) {
         buyers[product]++;

@@ -79,6 +79,32 @@ describe("artifacts", () => {
     for (let i = 0; i < 50; i++) expect(offsets[i + 1] - offsets[i]).toBe(7);
   });
 
+  it("learn neighbours from the latest members and sessions where there are too many", () => {
+    const purchases = [
+      aPurchase("late", 40, "oil"),
+      aPurchase("early", 60, "tea", "cup"),
+      aPurchase("late", 2, "lamp", "sock"),
+      aPurchase("later", 1, "lamp", "sock"),
+    ];
+    const sessions = [
+      { at: daysAgo(1), products: ["sock", "oil"] },
+      { at: daysAgo(9), products: ["tea", "cup"] },
+    ];
+    const artifacts = buildArtifacts(purchases, sessions, {
+      asOf: NOW,
+      maxMembers: 2,
+      maxSessions: 1,
+    });
+    const at = (id: string) => artifacts.products.indexOf(fingerprint40(id));
+    const known = ({ offsets }: { offsets: Uint32Array }, id: string) =>
+      offsets[at(id) + 1] - offsets[at(id)];
+    expect(known(artifacts.coPurchase, "lamp")).toBe(2);
+    expect(known(artifacts.coPurchase, "oil")).toBe(2);
+    expect(known(artifacts.coPurchase, "tea")).toBe(0);
+    expect(known(artifacts.sessions, "sock")).toBe(1);
+    expect(known(artifacts.sessions, "tea")).toBe(0);
+  });
+
   it("let nobody's purchases count for popularity, not for neighbours", () => {
     const artifacts = learnt([aPurchase("", 3, "tea", "cup"), aPurchase("", 2, "tea")]);
     expect(artifacts.popularity[0]).toBeGreaterThan(artifacts.popularity[1]);
