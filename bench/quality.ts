@@ -7,15 +7,24 @@ import { join } from "node:path";
 import { loadConfig } from "../src/config.js";
 import { startProgress } from "../src/progress.js";
 import { loadXgboost, type Xgboost } from "../src/training/xgboost.js";
+import { journeyBasket, retailBasket, retailSession, tafeng } from "./quality/baskets.js";
 import { cdnow } from "./quality/cdnow.js";
 import { renderQuality } from "./quality/render.js";
 import type { Results, SetResult } from "./quality/result.js";
 import type { QualitySet } from "./quality/set.js";
+import { retailShop } from "./quality/shop.js";
 import { projectRoot } from "./support/compile.js";
 import type { BenchOptions } from "./support/options.js";
 import { commitOf, machineOf } from "./support/results.js";
 
-const SETS: readonly QualitySet[] = [cdnow];
+const SETS: readonly QualitySet[] = [
+  cdnow,
+  tafeng,
+  retailBasket,
+  retailShop,
+  retailSession,
+  journeyBasket,
+];
 const FOLDER = `${projectRoot}bench/quality`;
 const REPORT = `${projectRoot}bench/QUALITY.md`;
 const THREADS = 2;
