@@ -1,9 +1,11 @@
 /** `npm run bench`: lists the benches; `npm run bench NAME [-- --option value]` runs one. */
 import { parseArgs } from "node:util";
 import { shipDemoModels } from "./demo-models.js";
+import { benchGrowth } from "./growth.js";
 import { profileServing } from "./profile.js";
 import { benchQuality } from "./quality.js";
 import { benchServing } from "./serve.js";
+import { benchStart } from "./start.js";
 import { compileBench } from "./support/compile.js";
 import type { BenchOptions } from "./support/options.js";
 
@@ -25,6 +27,14 @@ const BENCHES: Record<string, Bench> = {
     about: "how good the models are on public data; writes bench/QUALITY.md",
     run: benchQuality,
   },
+  start: {
+    about: "from nothing to ready with 100,000 products, step by step",
+    run: benchStart,
+  },
+  growth: {
+    about: "requests, memory and jobs with ten and a hundred times the members or products",
+    run: benchGrowth,
+  },
   "demo-models": {
     about: "makes the small models shipped in models/ from the demo world",
     run: shipDemoModels,
@@ -39,6 +49,9 @@ const { positionals, values } = parseArgs({
     connections: { type: "string", default: "32" },
     members: { type: "string", default: "3000" },
     seed: { type: "string", default: "1" },
+    products: { type: "string", default: "100000" },
+    "member-sizes": { type: "string", default: "10000,100000,1000000" },
+    "product-sizes": { type: "string", default: "1000,10000,100000" },
     only: { type: "string", default: "" },
   },
 });
@@ -57,6 +70,9 @@ if (bench === undefined) {
     connections: Number(values.connections),
     members: Number(values.members),
     seed: Number(values.seed),
+    products: Number(values.products),
+    memberSizes: values["member-sizes"].split(",").map(Number),
+    productSizes: values["product-sizes"].split(",").map(Number),
     only: values.only,
   });
 }

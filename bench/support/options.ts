@@ -9,6 +9,11 @@ export interface BenchOptions {
   /** Members of the demo world. */
   readonly members: number;
   readonly seed: number;
+  /** Of the catalog, for `start`. */
+  readonly products: number;
+  /** For `growth`, ascending: one of both is held at its middle while the other grows. */
+  readonly memberSizes: readonly number[];
+  readonly productSizes: readonly number[];
   /** quality: ids of data sets, separated by commas; empty: all of them. */
   readonly only: string;
 }
