@@ -9,6 +9,7 @@ import { sequencesReport, tableReportLines } from "./training/report-lines.js";
 import { evaluateSequences, type SequencesOptions } from "./training/sequences.js";
 import {
   evaluateTable,
+  evaluationJson,
   scoreTable,
   type TableOptions,
   type TableProgress,
@@ -161,7 +162,7 @@ function addEvaluate(program: Command, config: () => Config): void {
       const report = await watched("Evaluating", (onProgress) =>
         evaluateTable({ ...tableOptions(flags, config(), onProgress), split: flags.split }),
       );
-      print(flags.json ? JSON.stringify(report, null, 2) : tableReportLines(report));
+      print(flags.json ? evaluationJson(report) : tableReportLines(report));
     });
   addSequences(evaluate, config);
 }

@@ -12,35 +12,50 @@ export function rankingOf(scores: Numbers): Uint32Array {
   return order.sort((a, b) => scores[b] - scores[a] || a - b);
 }
 
-interface TieGroups {
-  /** Rows and positives of each run of equal scores, from the highest score down. */
+/** Runs of equal scores, from the highest score down: what every ranking figure is made of. */
+export interface TieGroups {
+  /** Rows and positives of each run. */
   readonly sizes: readonly number[];
   readonly positives: readonly number[];
   readonly rowCount: number;
   readonly positiveCount: number;
 }
 
-function tieGroups(scores: Numbers, labels: Numbers): TieGroups {
+/**
+ * `counts` says how often each row counts (a bootstrap's draw), default once; `ranking` spares the
+ * sorting.
+ */
+export function tieGroups(
+  scores: Numbers,
+  labels: Numbers,
+  counts?: Numbers,
+  ranking: Uint32Array = rankingOf(scores),
+): TieGroups {
   const sizes: number[] = [];
   const positives: number[] = [];
+  let rowCount = 0;
   let positiveCount = 0;
   let previous = Number.NaN;
-  for (const row of rankingOf(scores)) {
+  for (const row of ranking) {
+    const count = counts === undefined ? 1 : counts[row];
+    if (count === 0) continue;
     if (scores[row] !== previous) {
       sizes.push(0);
       positives.push(0);
       previous = scores[row];
     }
-    sizes[sizes.length - 1]++;
-    positives[positives.length - 1] += labels[row];
-    positiveCount += labels[row];
+    sizes[sizes.length - 1] += count;
+    positives[positives.length - 1] += count * labels[row];
+    rowCount += count;
+    positiveCount += count * labels[row];
   }
-  return { sizes, positives, rowCount: scores.length, positiveCount };
+  return { sizes, positives, rowCount, positiveCount };
 }
 
 /** Area under the ROC curve: P(a positive scores above a negative), ties counting half. */
-export function auc(scores: Numbers, labels: Numbers): number {
-  const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
+export const auc = (scores: Numbers, labels: Numbers): number => aucOf(tieGroups(scores, labels));
+
+export function aucOf({ sizes, positives, rowCount, positiveCount }: TieGroups): number {
   let negativesBelow = rowCount - positiveCount;
   const pairs = positiveCount * negativesBelow;
   let won = 0;
@@ -53,8 +68,10 @@ export function auc(scores: Numbers, labels: Numbers): number {
 }
 
 /** Average precision: Σ (recall step) · precision, over distinct scores. */
-export function prAuc(scores: Numbers, labels: Numbers): number {
-  const { sizes, positives, positiveCount } = tieGroups(scores, labels);
+export const prAuc = (scores: Numbers, labels: Numbers): number =>
+  prAucOf(tieGroups(scores, labels));
+
+export function prAucOf({ sizes, positives, positiveCount }: TieGroups): number {
   let seen = 0;
   let found = 0;
   let area = 0;
@@ -70,8 +87,10 @@ export function prAuc(scores: Numbers, labels: Numbers): number {
  * Area under the cumulative lift curve: share of all positives reached against share of rows
  * contacted (Moro, Cortez, Rita 2014, Decision Support Systems 62). 0.5 is random.
  */
-export function alift(scores: Numbers, labels: Numbers): number {
-  const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
+export const alift = (scores: Numbers, labels: Numbers): number =>
+  aliftOf(tieGroups(scores, labels));
+
+export function aliftOf({ sizes, positives, rowCount, positiveCount }: TieGroups): number {
   let found = 0;
   let area = 0;
   for (let group = 0; group < sizes.length; group++) {
@@ -84,8 +103,13 @@ export function alift(scores: Numbers, labels: Numbers): number {
 /**
  * Share of all positives among the best `share` (0 to 1] of rows; a tie at the edge counts in part.
  */
-export function captureAt(scores: Numbers, labels: Numbers, share: number): number {
-  const { sizes, positives, rowCount, positiveCount } = tieGroups(scores, labels);
+export const captureAt = (scores: Numbers, labels: Numbers, share: number): number =>
+  captureOf(tieGroups(scores, labels), share);
+
+export function captureOf(
+  { sizes, positives, rowCount, positiveCount }: TieGroups,
+  share: number,
+): number {
   let room = rowCount * share;
   let found = 0;
   for (let group = 0; group < sizes.length && room > 0; group++) {
@@ -266,27 +290,31 @@ function qiniSteps(
   uplift: Numbers,
   labels: Numbers,
   treated: Numbers,
+  counts?: Numbers,
+  order: Uint32Array = rankingOf(uplift),
 ): { steps: QiniStep[]; treatedCount: number } {
   let treatedCount = 0;
   let controlCount = 0;
   let treatedPositives = 0;
   let controlPositives = 0;
   const steps: QiniStep[] = [];
-  const order = rankingOf(uplift);
+  let seen = 0;
   for (let from = 0; from < order.length; ) {
     let to = from;
     for (; to < order.length && uplift[order[to]] === uplift[order[from]]; to++) {
       const row = order[to];
+      const count = counts === undefined ? 1 : counts[row];
+      seen += count;
       if (treated[row] === 1) {
-        treatedCount++;
-        treatedPositives += labels[row];
+        treatedCount += count;
+        treatedPositives += count * labels[row];
       } else {
-        controlCount++;
-        controlPositives += labels[row];
+        controlCount += count;
+        controlPositives += count * labels[row];
       }
     }
     const scale = controlCount === 0 ? 0 : treatedCount / controlCount;
-    steps.push({ seen: to, gain: treatedPositives - controlPositives * scale });
+    steps.push({ seen, gain: treatedPositives - controlPositives * scale });
     from = to;
   }
   return { steps, treatedCount };
@@ -295,10 +323,17 @@ function qiniSteps(
 /**
  * Qini coefficient per treated row: the mean distance between the curve of incremental positives
  * `Yt(k) − Yc(k)·Nt(k)/Nc(k)`, rows taken by falling uplift, and the straight line to its end
- * (Radcliffe 2007), divided by the number of treated rows. 0 is random targeting.
+ * (Radcliffe 2007), divided by the number of treated rows. 0 is random targeting. `counts` and
+ * `ranking` as in `tieGroups`.
  */
-export function qini(uplift: Numbers, labels: Numbers, treated: Numbers): number {
-  const { steps, treatedCount } = qiniSteps(uplift, labels, treated);
+export function qini(
+  uplift: Numbers,
+  labels: Numbers,
+  treated: Numbers,
+  counts?: Numbers,
+  ranking?: Uint32Array,
+): number {
+  const { steps, treatedCount } = qiniSteps(uplift, labels, treated, counts, ranking);
   let previous: QiniStep = { seen: 0, gain: 0 };
   let area = 0;
   for (const step of steps) {

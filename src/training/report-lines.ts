@@ -7,23 +7,24 @@ import type { TableEvaluation } from "./table.js";
 const figure = (value: unknown): string =>
   typeof value === "number" && !Number.isInteger(value) ? value.toFixed(4) : String(value);
 
-/** One figure a line, with its interval where there is one, then the notes. */
+/** Figures in which a plain model is compared, and how they are read. */
+const COMPARED = ["auc", "alift", "logLoss", "qini"] as const;
+
+/** One figure a line, with its interval where there is one, the plain models, then the notes. */
 export function tableReportLines(report: TableEvaluation): string {
-  const { notes, folds, intervals, ...figures } = report as unknown as Record<string, unknown> & {
-    notes: readonly string[];
-    folds?: unknown;
-    intervals?: Record<string, { low: number; high: number }>;
-  };
-  void folds;
-  const lines = Object.entries(figures)
+  const { intervals, baselines, notes } = report;
+  const range = (interval: { low: number; high: number } | undefined) =>
+    interval === undefined ? "" : ` (${figure(interval.low)} … ${figure(interval.high)})`;
+  const lines = Object.entries(report)
     .filter(([, value]) => typeof value === "number" || typeof value === "string")
-    .map(([name, value]) => {
-      const interval = intervals?.[name];
-      const range =
-        interval === undefined ? "" : ` (${figure(interval.low)} … ${figure(interval.high)})`;
-      return `${name.padEnd(16)} ${figure(value)}${range}`;
-    });
-  return [...lines, ...notes.map((note) => `note: ${note}`)].join("\n");
+    .map(([name, value]) => `${name.padEnd(16)} ${figure(value)}${range(intervals[name])}`);
+  const plain = baselines.flatMap((baseline) =>
+    COMPARED.filter((name) => baseline[name] !== undefined).map(
+      (name) =>
+        `${baseline.name} ${name} ${figure(baseline[name])}, ours ahead by${range(baseline.ahead[name])}`,
+    ),
+  );
+  return [...lines, ...plain, ...notes.map((note) => `note: ${note}`)].join("\n");
 }
 
 /** A row a method and cut-off, then the differences with their intervals. */

@@ -163,3 +163,7 @@ export function checkClasses(
     );
   }
 }
+
+/** Labels of rows of the table, in their order. */
+export const labelsOf = (data: TableData, rows: Uint32Array): Float32Array =>
+  Float32Array.from(rows, (row) => data.labels[row]);

@@ -7,7 +7,7 @@ import { CuecardError } from "../errors.js";
 import { fitPlatt } from "./calibrate.js";
 import type { Calibration, Head } from "./onnx.js";
 import { stratifiedFolds } from "./random.js";
-import { checkClasses, type TableData } from "./table-data.js";
+import { checkClasses, labelsOf, type TableData } from "./table-data.js";
 import { type Encoder, encodeRows, encodeTrainingRows, fitEncoder } from "./table-encoder.js";
 import type { TreeModel, Xgboost } from "./xgboost.js";
 
@@ -144,6 +144,3 @@ function trainArm(
     ...rounds,
   });
 }
-
-export const labelsOf = (data: TableData, rows: Uint32Array): Float32Array =>
-  Float32Array.from(rows, (row) => data.labels[row]);

@@ -8,9 +8,10 @@ import { type CalibrationBin, calibrationBins } from "./metrics.js";
 import { fuseHeads } from "./onnx.js";
 import { calibrationSvg } from "./plots.js";
 import { checkTable, type TableChecks } from "./table-checks.js";
-import { loadTableData, type TableData, type TableOptions } from "./table-data.js";
+import { labelsOf, loadTableData, type TableData, type TableOptions } from "./table-data.js";
 import { encodeRows, featureNames } from "./table-encoder.js";
-import { evaluateData, probabilityMetrics } from "./table-evaluate.js";
+import { evaluateData } from "./table-evaluate.js";
+import { probabilityMetrics } from "./table-held-out.js";
 import {
   MANIFEST_FILE,
   MODEL_FILE,
@@ -19,7 +20,7 @@ import {
   sha256,
   type TableManifest,
 } from "./table-manifest.js";
-import { type FitSettings, type FittedTable, fitTable, labelsOf } from "./table-model.js";
+import { type FitSettings, type FittedTable, fitTable } from "./table-model.js";
 import { tableReport } from "./table-report.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
 
