@@ -9,15 +9,21 @@ import { startProgress } from "../src/progress.js";
 import { loadXgboost, type Xgboost } from "../src/training/xgboost.js";
 import { journeyBasket, retailBasket, retailSession, tafeng } from "./quality/baskets.js";
 import { cdnow } from "./quality/cdnow.js";
+import { hillstrom } from "./quality/hillstrom.js";
 import { renderQuality } from "./quality/render.js";
 import type { Results, SetResult } from "./quality/result.js";
 import type { QualitySet } from "./quality/set.js";
 import { retailShop } from "./quality/shop.js";
+import { bankOrder, bankRandom, telco } from "./quality/tables.js";
 import { projectRoot } from "./support/compile.js";
 import type { BenchOptions } from "./support/options.js";
 import { commitOf, machineOf } from "./support/results.js";
 
 const SETS: readonly QualitySet[] = [
+  bankRandom,
+  bankOrder,
+  telco,
+  hillstrom,
   cdnow,
   tafeng,
   retailBasket,
@@ -34,7 +40,7 @@ export async function benchQuality({ only, seed }: BenchOptions): Promise<void> 
   if (datasetsDir === undefined) {
     throw new Error("CUECARD_DATASETS names no folder: there is nothing to measure on");
   }
-  const wanted = SETS.filter(({ id }) => only === "" || only.split(",").includes(id));
+  const wanted = SETS.filter(({ id }) => only === "" || isNamed(id, only));
   if (wanted.length === 0) {
     throw new Error(`--only ${only}: there are ${SETS.map(({ id }) => id).join(", ")}`);
   }
@@ -51,6 +57,10 @@ export async function benchQuality({ only, seed }: BenchOptions): Promise<void> 
   }
   process.stdout.write(`${REPORT}\n`);
 }
+
+/** `bank` names bank and bank-order. */
+const isNamed = (id: string, only: string): boolean =>
+  only.split(",").some((name) => id === name || id.startsWith(`${name}-`));
 
 async function measured(
   set: QualitySet,

@@ -46,6 +46,9 @@ async function measureIn(directory: string, context: SetContext): Promise<SetFig
     DATA_DIR: join(directory, "data"),
     CUECARD_CONFIG: settings,
     LOG_LEVEL: "warn",
+    // Never into a store somebody uses.
+    REDIS_URL: "",
+    QUEUE_REDIS_URL: "",
   });
   const run = (from: number, to: number, ...args: string[]): Promise<string> =>
     cuecard(environment, args, (text, done) => onProgress(from + (to - from) * done, text));
