@@ -81,6 +81,7 @@ const jobsSchema = z.object({
   artifacts: z.string().nullable().default("15 1 * * *"),
   train: z.string().nullable().default("0 3 * * *"),
   stages: z.string().nullable().default("45 1 * * *"),
+  score: z.string().nullable().default("30 4 * * *"),
 });
 
 const fileSchema = z.strictObject({

@@ -161,7 +161,7 @@ export async function followModels(core: Core, allowDemo: boolean): Promise<Foll
   };
 }
 
-function decodeAlive(bytes: Buffer): AliveModel {
+export function decodeAlive(bytes: Buffer): AliveModel {
   const { r, alpha, a, b } = JSON.parse(bytes.toString()) as AliveModel;
   if (![r, alpha, a, b].every((value) => Number.isFinite(value) && value > 0)) {
     throw new CuecardError("model_invalid", "P(alive) parameters must be positive");

@@ -1,11 +1,14 @@
 /** The background jobs over the core: each a few lines, the work in the module it names. */
 import type { Config } from "./config.js";
-import type { Core } from "./core.js";
+import { type Core, decodeAlive } from "./core.js";
+import { HEADS } from "./decision/member-scores.js";
 import { archiveLog } from "./events/archive.js";
 import { eraseBytes } from "./events/erase.js";
 import type { JobContext, JobFunctions, JobResult } from "./jobs/job.js";
 import { type JobName, jobLeaseName } from "./jobs/job.js";
+import { type RankingModel, scoreEveryone } from "./jobs/score-everyone.js";
 import { stageSweep } from "./jobs/stage-sweep.js";
+import { openVerified } from "./scoring/model-slot.js";
 import {
   type FitDeps,
   type FitOptions,
@@ -48,6 +51,23 @@ async function trainJob(core: Core, demo: boolean, context: JobContext): Promise
   };
 }
 
+/** What serves now, opened once more for one walk over everyone. */
+async function openRankingModel(core: Core, allowDemo: boolean): Promise<RankingModel | null> {
+  const { models, artifacts, schema } = core;
+  const version = await models.champion("heads");
+  if (version === null) return null;
+  const alive = await artifacts.load("alive");
+  const { bytes, manifest } = await models.get("heads", version);
+  const expected = { schema, outputs: HEADS, probabilities: true, allowDemo };
+  return {
+    scorer: await openVerified(bytes, manifest, expected),
+    outputs: manifest.outputs,
+    version,
+    alive: alive === null ? null : decodeAlive(alive.bytes),
+    aliveVersion: alive?.meta.version ?? null,
+  };
+}
+
 /** `demo`: the store holds the demo world, and models trained on it serve nothing else. */
 export function jobFunctions(core: Core, config: Config, demo: boolean): JobFunctions {
   const { client, store } = core;
@@ -75,5 +95,11 @@ export function jobFunctions(core: Core, config: Config, demo: boolean): JobFunc
     }),
     train: (context) => trainJob(core, demo, context),
     stages: stageSweep({ client, members: store, stages: config.stages }),
+    score: scoreEveryone({
+      client,
+      schema: core.schema,
+      timezone: config.timezone,
+      openModel: () => openRankingModel(core, demo),
+    }),
   };
 }

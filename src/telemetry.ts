@@ -108,4 +108,17 @@ export const metrics = {
     aggregator: "max",
     registers: [registry],
   }),
+  rankedMembers: new Gauge({
+    name: "cuecard_ranked_members",
+    help: "Members in each ranked set in force",
+    labelNames: ["set"],
+    aggregator: "max",
+    registers: [registry],
+  }),
+  rankedAt: new Gauge({
+    name: "cuecard_ranked_timestamp_seconds",
+    help: "Instant the ranked sets in force are of, epoch seconds; 0 without any",
+    aggregator: "max",
+    registers: [registry],
+  }),
 };

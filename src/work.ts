@@ -6,8 +6,9 @@ import { runJobChild } from "./jobs/child.js";
 import { schedulesOf } from "./jobs/schedule.js";
 import { showStageCounts } from "./jobs/stage-sweep.js";
 import { startWorker } from "./jobs/worker.js";
-import { readStamp } from "./redis/store-stamp.js";
+import { RankedSets } from "./leads/ranked-sets.js";
 import { openTarget } from "./open-target.js";
+import { readStamp } from "./redis/store-stamp.js";
 import type { Logger } from "./telemetry.js";
 
 export async function startWork(
@@ -27,6 +28,7 @@ export async function startWork(
     takeoverMs: config.jobTakeoverSeconds * 1000,
   });
   await showStageCounts(core.client);
+  await new RankedSets(core.client).current();
   return {
     async close() {
       await worker.close();

@@ -8,6 +8,7 @@ export const JOB_NAMES = [
   "artifacts",
   "train",
   "stages",
+  "score",
 ] as const;
 export type JobName = (typeof JOB_NAMES)[number];
 

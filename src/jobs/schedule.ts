@@ -70,6 +70,14 @@ const JOBS: readonly Omit<Schedule, "pattern" | "timezone">[] = [
     attempts: 3,
     backoffMs: 10_000,
   },
+  {
+    name: "score",
+    description: "Scores everyone into the ranked sets that lead lists are drawn from",
+    heavy: true,
+    timeoutMs: 180 * MINUTE_MS,
+    attempts: 3,
+    backoffMs: MINUTE_MS,
+  },
 ];
 
 /** All jobs, in the order of the list, with the patterns of the configuration. */

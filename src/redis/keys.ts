@@ -151,6 +151,13 @@ export const stageMovesKey = (partition: number): string => `stage-moves:{p${par
 /** Hash: how far the stage sweep under way has come. */
 export const stageSweepKey = "stage-sweep:{stages}";
 
+/** Hash: the ranking in force, the run under way, and the latest token that wrote here. */
+export const rankedKey = "ranked:{ranked}";
+
+/** String: the members of this partition in one ranked set of one run, best first, packed. */
+export const rankedListKey = (partition: number, run: string, set: string): string =>
+  `ranked:{p${partition}}:${run}:${set}`;
+
 /** What a run of a job returned: a worker killed right after does not do the work again. */
 export const jobDoneKey = (jobId: string): string => `job:{${encodeTag(jobId)}}:done`;
 
