@@ -4,6 +4,7 @@ import { shipDemoModels } from "./demo-models.js";
 import { benchGrowth } from "./growth.js";
 import { profileServing } from "./profile.js";
 import { benchQuality } from "./quality.js";
+import { benchScoring } from "./scoring.js";
 import { benchServing } from "./serve.js";
 import { benchStart } from "./start.js";
 import { compileBench } from "./support/compile.js";
@@ -22,6 +23,10 @@ const BENCHES: Record<string, Bench> = {
   profile: {
     about: "where the time of a recommendation and of a score goes, stage by stage",
     run: profileServing,
+  },
+  scoring: {
+    about: "how fast everyone is scored, beside the limit; writes bench/RESULTS.md",
+    run: benchScoring,
   },
   quality: {
     about: "how good the models are on public data; writes bench/QUALITY.md",
@@ -48,6 +53,7 @@ const { positionals, values } = parseArgs({
     seconds: { type: "string", default: "4" },
     connections: { type: "string", default: "32" },
     members: { type: "string", default: "3000" },
+    everyone: { type: "string", default: "1000000" },
     seed: { type: "string", default: "1" },
     products: { type: "string", default: "100000" },
     "member-sizes": { type: "string", default: "10000,100000,1000000" },
@@ -69,6 +75,7 @@ if (bench === undefined) {
     seconds: Number(values.seconds),
     connections: Number(values.connections),
     members: Number(values.members),
+    everyone: Number(values.everyone),
     seed: Number(values.seed),
     products: Number(values.products),
     memberSizes: values["member-sizes"].split(",").map(Number),

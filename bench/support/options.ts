@@ -8,6 +8,8 @@ export interface BenchOptions {
   readonly connections: number;
   /** Members of the demo world. */
   readonly members: number;
+  /** scoring: members in the store in all, most of them copies of those of the demo world. */
+  readonly everyone: number;
   readonly seed: number;
   /** Of the catalog, for `start`. */
   readonly products: number;
