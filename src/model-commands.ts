@@ -36,6 +36,9 @@ interface TableFlags {
   separator?: string;
   header?: string;
   encoding?: string;
+  ordered?: boolean;
+  time?: string;
+  threads?: number;
   seed?: number;
 }
 
@@ -51,6 +54,9 @@ const withTableFlags = (command: Command): Command =>
     .option("--separator <character>", "default: told from the first line")
     .option("--header <yes|no>", "no: columns are c1, c2, …", "yes")
     .option("--encoding <name>", "default UTF-8")
+    .option("--ordered", "the rows are in order of time: choose by what came later")
+    .option("--time <column>", "dates or numbers that put the rows in order of time")
+    .option("--threads <n>", "default: every core", Number)
     .option("--seed <n>", "default 0", Number);
 
 const tableOptions = (

@@ -1,9 +1,7 @@
 /** Three arms: does choosing the e-mail per customer beat the best e-mail for all? */
 import { bootstrap, type Interval } from "../../src/training/bootstrap.js";
-import { calibrated } from "../../src/training/calibrate.js";
 import { loadTableData, type TableData } from "../../src/training/table-data.js";
-import { encodeRows } from "../../src/training/table-encoder.js";
-import { fitTable } from "../../src/training/table-model.js";
+import { fitTable, predictTable } from "../../src/training/table-model.js";
 import { splitRows } from "../../src/training/table-split.js";
 import { ARMS, hillstromOptions } from "./hillstrom-arms.js";
 import type { SetContext } from "./set.js";
@@ -89,12 +87,7 @@ function upliftOf(
   seed: number,
   { xgboost, threads }: SetContext,
 ): Float64Array {
-  const { encoder, heads } = fitTable(xgboost, data, train, { seed, threads });
-  const features = encodeRows(encoder, data.table, rows);
-  const [treated, control] = heads.map((head) =>
-    calibrated(xgboost.predictMargins(head.model, features, rows.length), head.calibration),
-  );
-  return treated.map((value, row) => value - control[row]);
+  return predictTable(xgboost, data, fitTable(xgboost, data, train, { seed, threads }), rows);
 }
 
 function rateOf({ visits, given, chosen }: Asked, seed: number) {

@@ -121,7 +121,8 @@ class Ensemble {
   }
 }
 
-function ensembleNode(models: readonly ParsedModel[], featureCount: number): OnnxNode {
+/** One node with a target a model, from `features` to `margins`. */
+export function ensembleNode(models: readonly ParsedModel[], featureCount: number): OnnxNode {
   const ensemble = new Ensemble();
   models.forEach((model, target) => {
     if (model.featureCount !== featureCount) {

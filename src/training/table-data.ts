@@ -1,6 +1,6 @@
 /** A flat table made ready for training: label, treatment, usable rows, what each column is. */
 import { CuecardError } from "../errors.js";
-import { type ColumnFinding, findKind } from "./table-encoder.js";
+import { type ColumnFinding, findKind, timesOf } from "./table-encoder.js";
 import { type Column, columnOf, readTable, type Table, type TableFormat } from "./table-read.js";
 
 export interface TableProgress {
@@ -25,6 +25,10 @@ export interface TableOptions extends TableFormat {
   /** Levels of the treatment column to compare; rows of other arms are left out. */
   readonly treated?: string;
   readonly control?: string;
+  /** The rows of the file are in order of time. */
+  readonly ordered?: boolean;
+  /** Column of dates or numbers that puts the rows in order of time. */
+  readonly time?: string;
   readonly seed?: number;
   readonly threads?: number;
   readonly xgboostLibrary?: string;
@@ -33,7 +37,7 @@ export interface TableOptions extends TableFormat {
 
 export interface TableData {
   readonly table: Table;
-  /** Rows with a label (and an arm that is compared), rising. */
+  /** Rows with a label (and an arm that is compared); rising, or in order of time. */
   readonly rows: Uint32Array;
   /** 0 or 1 by row number of the table. */
   readonly labels: Uint8Array;
@@ -41,6 +45,8 @@ export interface TableData {
   readonly treated?: Uint8Array;
   readonly kinds: readonly ColumnFinding[];
   readonly label: { readonly column: string; readonly positive: string };
+  /** Set when `rows` are in order of time; stated by the caller, or found in a date column. */
+  readonly order?: { readonly by: string; readonly isStated: boolean };
   readonly treatment?: {
     readonly column: string;
     readonly treated: string;
@@ -71,13 +77,15 @@ export async function loadTableData(options: TableOptions): Promise<TableData> {
   const isUsable = (row: number) =>
     labelColumn.codes[row] >= 0 &&
     (arms === undefined || [arms.treated, arms.control].includes(arms.column.codes[row]));
-  const rows = Uint32Array.from({ length: table.rowCount }, (_, row) => row).filter(isUsable);
+  const usable = Uint32Array.from({ length: table.rowCount }, (_, row) => row).filter(isUsable);
   const kinds = table.columns
     .filter((column) => !left.has(column.name))
     .map((column) => ({ column: column.name, kind: findKind(column) }));
+  const { rows, order } = inOrder(table, usable, kinds, options);
   return {
     table,
     rows,
+    order,
     labels,
     treated,
     kinds,
@@ -103,6 +111,39 @@ function positiveLevel(column: Column, wanted: string | undefined): number {
     "usage",
     `name the level of ${name} that counts with --positive${listing(levels)}`,
   );
+}
+
+/** Fewer distinct dates than this say nothing about the order of a file. */
+const ORDER_MIN_DATES = 10;
+
+/** Rows by the time column, or as they stand where the caller or a date column says so. */
+function inOrder(
+  table: Table,
+  usable: Uint32Array,
+  kinds: readonly ColumnFinding[],
+  options: TableOptions,
+): Pick<TableData, "rows" | "order"> {
+  if (options.time !== undefined) {
+    const column = columnOf(table, options.time, options.header ?? true);
+    const times = timesOf(column);
+    if (times.every(Number.isNaN)) {
+      throw new CuecardError("file_invalid", `${column.name} holds neither dates nor numbers`);
+    }
+    // Rows without a time come first: what is known least about decides least.
+    const at = (row: number) => (Number.isNaN(times[row]) ? Number.NEGATIVE_INFINITY : times[row]);
+    const rows = usable.slice().sort((a, b) => (at(a) === at(b) ? a - b : at(a) - at(b)));
+    return { rows, order: { by: column.name, isStated: true } };
+  }
+  if (options.ordered) return { rows: usable, order: { by: "the file", isStated: true } };
+  const rising = kinds.find(({ column: name, kind }) => {
+    const column = table.columns.find((candidate) => candidate.name === name);
+    if (kind !== "date" || column === undefined || column.levels.length < ORDER_MIN_DATES) {
+      return false;
+    }
+    const times = timesOf(column);
+    return usable.every((row, index) => index === 0 || times[usable[index - 1]] <= times[row]);
+  });
+  return { rows: usable, order: rising && { by: rising.column, isStated: false } };
 }
 
 const listing = (levels: readonly string[]): string =>

@@ -67,6 +67,23 @@ function parseDate(text: string): number {
   return Date.UTC(year, month - 1, day);
 }
 
+/** Each row as a point in time, dates in milliseconds, numbers as they are; NaN where neither. */
+export function timesOf({ levels, codes }: Column): Float64Array {
+  const times = levels.map((level) => {
+    const date = DATE.test(level) ? Date.parse(isoOf(level)) : Number.NaN;
+    return Number.isNaN(date) ? parseNumber(level) : date;
+  });
+  return Float64Array.from(codes, (code) => (code < 0 ? Number.NaN : times[code]));
+}
+
+/** 2024/2/3 10:00 → 2024-02-03T10:00Z, so that times of a day are told apart. */
+function isoOf(text: string): string {
+  const [, year, month, day, time = ""] =
+    /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})(.*)$/.exec(text) ?? [];
+  const zone = time === "" || /(Z|[+-]\d{2}:?\d{2})$/.test(time) ? "" : "Z";
+  return `${year}-${month.padStart(2, "0")}-${day.padStart(2, "0")}${time.replace(" ", "T")}${zone}`;
+}
+
 /** Decides what a column is, from all its rows; the labels play no part. */
 export function findKind(column: Column): ColumnFinding["kind"] {
   const counts = levelCounts(column);

@@ -1,9 +1,9 @@
-/** Measures the table trainer on rows held out from everything: encoder, trees and calibration. */
+/** Measures the table trainer on rows held out from everything: encoder, choice and calibration. */
+import { availableParallelism } from "node:os";
 import type { Interval } from "./bootstrap.js";
-import { calibrated } from "./calibrate.js";
 import { type BaselineName, fitBaselines } from "./table-baselines.js";
+import type { Choice } from "./table-choice.js";
 import { labelsOf, loadTableData, type TableData, type TableOptions } from "./table-data.js";
-import { encodeRows } from "./table-encoder.js";
 import {
   type Draws,
   differencesOf,
@@ -15,7 +15,13 @@ import {
   metricsOf,
   pooledMetrics,
 } from "./table-held-out.js";
-import { type FitSettings, type FittedTable, fitTable } from "./table-model.js";
+import {
+  type DriftFinding,
+  type FitSettings,
+  type FittedTable,
+  fitTable,
+  predictTable,
+} from "./table-model.js";
 import { parseSplit, type Split, splitRows } from "./table-split.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
 
@@ -48,6 +54,10 @@ export interface TableEvaluation extends Metrics {
   readonly baselines: readonly BaselineEvaluation[];
   /** Rows by fold, for curves and further figures; `evaluationJson` leaves them out. */
   readonly heldOut: readonly HeldOut[];
+  /** What was tried inside the training rows of each fold, and what was chosen. */
+  readonly choices: readonly Choice[];
+  /** Of rows in order of time: how the late training rows differ from the early ones. */
+  readonly drift?: DriftFinding;
   readonly library: { readonly version: string; readonly threads: number };
   /** What a reader of the figures has to know. */
   readonly notes: readonly string[];
@@ -61,13 +71,18 @@ export async function evaluateTable(options: EvaluateTableOptions): Promise<Tabl
   return evaluateData(xgboost, data, options.split, {
     seed: options.seed ?? 0,
     threads: options.threads,
+    isOrdered: data.order?.isStated,
     onFit: (done, total) => options.onProgress?.({ stage: "fit", done, total }),
   });
 }
 
 /** Everything but the rows themselves, as JSON. */
 export const evaluationJson = (evaluation: TableEvaluation): string =>
-  JSON.stringify(evaluation, (key, value) => (key === "heldOut" ? undefined : value), 2);
+  JSON.stringify(
+    evaluation,
+    (key, value) => (key === "heldOut" || key === "crossFit" ? undefined : value),
+    2,
+  );
 
 export function evaluateData(
   xgboost: Xgboost,
@@ -77,16 +92,17 @@ export function evaluateData(
 ): TableEvaluation {
   const strata = Array.from(data.rows, (row) => data.labels[row] + 2 * (data.treated?.[row] ?? 0));
   const splits = splitRows(data.rows, strata, split, settings.seed);
-  const isOrdered = parseSplit(split).kind === "order";
-  let threads = 0;
+  const isOrdered = parseSplit(split).kind === "order" || settings.isOrdered === true;
+  const fits: FittedTable[] = [];
   const heldOut: HeldOut[] = [];
   const plain = new Map<BaselineName, HeldOut[]>();
   splits.forEach(({ train, test }, fold) => {
     const fitted = fitTable(xgboost, data, train, {
       ...settings,
+      isOrdered,
       onFit: (done, total) => settings.onFit?.(fold * total + done, splits.length * total),
     });
-    threads = fitted.heads[0].model.threads;
+    fits.push(fitted);
     heldOut.push(heldOutOf(data, test, predictTable(xgboost, data, fitted, test)));
     for (const { name, predict } of fitBaselines(xgboost, data, train, {
       ...settings,
@@ -113,8 +129,10 @@ export function evaluateData(
     })),
     baselines: [...plain].map(([name, rows]) => compared(name, rows, draws, settings.seed)),
     heldOut,
-    library: { version: xgboost.version, threads },
-    notes: notesOn(data, splits, intervals),
+    choices: fits.map(({ choice }) => choice),
+    drift: fits[0].drift,
+    library: { version: xgboost.version, threads: settings.threads ?? availableParallelism() },
+    notes: [...notesOn(data, splits, intervals), ...choiceNotes(fits)],
   };
 }
 
@@ -126,20 +144,6 @@ const heldOutOf = (data: TableData, rows: Uint32Array, scores: Float64Array): He
     treated: treated && Uint8Array.from(rows, (row) => treated[row]),
   };
 };
-
-/** Calibrated probability, or uplift, of rows of the table. */
-function predictTable(
-  xgboost: Xgboost,
-  data: TableData,
-  fitted: FittedTable,
-  rows: Uint32Array,
-): Float64Array {
-  const features = encodeRows(fitted.encoder, data.table, rows);
-  const [first, second] = fitted.heads.map((head) =>
-    calibrated(xgboost.predictMargins(head.model, features, rows.length), head.calibration),
-  );
-  return second === undefined ? first : first.map((value, index) => value - second[index]);
-}
 
 function compared(
   name: BaselineName,
@@ -186,4 +190,21 @@ function notesOn(
     );
   }
   return notes;
+}
+
+/** What was chosen, and what drifted, in a line each. */
+function choiceNotes(fits: readonly FittedTable[]): string[] {
+  const chosen = new Map<string, number>();
+  for (const { choice } of fits) chosen.set(choice.chosen, (chosen.get(choice.chosen) ?? 0) + 1);
+  const times = (count: number) => (fits.length === 1 ? "" : ` (${count} of ${fits.length} folds)`);
+  const notes = [...chosen].map(([name, count]) => `chosen: ${name}${times(count)}`);
+  const drift = fits[0].drift;
+  const moved = drift?.columns.filter(({ isDrifting }) => isDrifting) ?? [];
+  if (drift === undefined || moved.length === 0) return notes;
+  const names = moved.map(({ column, psi }) => `${column} (PSI ${psi.toFixed(2)})`).join(", ");
+  return [
+    ...notes,
+    `drift of columns within the training rows: ${names}; early and late rows are told apart with ` +
+      `AUC ${drift.adversarialAuc.toFixed(3)}`,
+  ];
 }

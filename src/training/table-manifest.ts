@@ -30,10 +30,24 @@ const manifestSchema = z.object({
   heads: z.array(
     z.object({
       name: z.string(),
-      rounds: z.number(),
+      /** margin = Σ weight · margin of the part */
+      parts: z.array(
+        z.object({
+          recipe: z.string(),
+          learner: z.enum(["trees", "linear"]),
+          weight: z.number(),
+          /** Of trees. */
+          rounds: z.number().optional(),
+        }),
+      ),
       calibration: z.object({ slope: z.number(), intercept: z.number() }),
     }),
   ),
+  /** What the rows were ordered by, where that counted. */
+  order: z.string().optional(),
+  chosen: z.object({ name: z.string(), criterion: z.string(), why: z.string() }),
+  /** On rows held out from another fit: `split`, `seed` and figures. */
+  measured: z.string(),
   metrics: z.record(z.string(), z.number()),
   library: z.object({ name: z.literal("xgboost"), version: z.string(), threads: z.number() }),
   seed: z.number(),

@@ -3,15 +3,11 @@ import { mkdir, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CuecardError } from "../errors.js";
 import { loadOnnxScorer, warm } from "../scoring/onnx-scorer.js";
-import { calibrated } from "./calibrate.js";
-import { type CalibrationBin, calibrationBins } from "./metrics.js";
-import { fuseHeads } from "./onnx.js";
-import { calibrationSvg } from "./plots.js";
 import { checkTable, type TableChecks } from "./table-checks.js";
 import { labelsOf, loadTableData, type TableData, type TableOptions } from "./table-data.js";
-import { encodeRows, featureNames } from "./table-encoder.js";
-import { evaluateData } from "./table-evaluate.js";
-import { probabilityMetrics } from "./table-held-out.js";
+import { encodeRows, featureNames, fitEncoder } from "./table-encoder.js";
+import { evaluateData, type TableEvaluation } from "./table-evaluate.js";
+import { tableGraph } from "./table-graph.js";
 import {
   MANIFEST_FILE,
   MODEL_FILE,
@@ -20,7 +16,14 @@ import {
   sha256,
   type TableManifest,
 } from "./table-manifest.js";
-import { type FitSettings, type FittedTable, fitTable } from "./table-model.js";
+import {
+  type FitSettings,
+  type FittedTable,
+  findDrift,
+  fitTable,
+  headProbabilities,
+} from "./table-model.js";
+import { partImportance } from "./table-parts.js";
 import { tableReport } from "./table-report.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
 
@@ -37,12 +40,14 @@ export interface TrainedTable {
   readonly notes: readonly string[];
 }
 
-const CALIBRATION_FILE = "calibration.svg";
 const PARITY_ROWS = 10_000;
 const PARITY_LIMIT = 1e-6;
 const SHAP_ROWS = 1000;
-/** Share of the rows an uplift model's report is measured on. */
-const UPLIFT_SPLIT = "random:0.3";
+/** What the report is measured on: later rows, folds of a small table, a part of a large one. */
+const LATER = "order:0.8";
+const FOLDS = "kfold:3";
+const PART = "random:0.3";
+const FOLDS_ROWS = 2000;
 
 /**
  * @throws CuecardError `usage`, `file_invalid`, `not_enough_data`, `xgboost_missing`,
@@ -55,22 +60,46 @@ export async function trainTable(options: TrainTableOptions): Promise<TrainedTab
   const settings: FitSettings = {
     seed: options.seed ?? 0,
     threads: options.threads,
-    onFit: (done, total) => options.onProgress?.({ stage: "fit", done, total }),
+    isOrdered: data.order !== undefined,
   };
-  const fitted = fitTable(xgboost, data, data.rows, settings);
-  const graph = fuseHeads(fitted.heads, featureNames(fitted.encoder).length);
+  const staged = (stage: string): FitSettings => ({
+    ...settings,
+    onFit: (done, total) => options.onProgress?.({ stage, done, total }),
+  });
+  const fitted = fitTable(xgboost, data, data.rows, staged("fit"));
+  const graph = tableGraph(fitted.heads, featureNames(fitted.encoder).length);
   await checkParity(xgboost, data, fitted, graph);
-  const quality = measure(xgboost, data, fitted, settings);
-  const manifest = describe(options, data, fitted, graph, quality.metrics);
-  const notes = [...leakNotes(checks), ...quality.notes];
+  const isSmall = data.treated === undefined && data.rows.length < FOLDS_ROWS;
+  const split = fitted.drift !== undefined ? LATER : isSmall ? FOLDS : PART;
+  const evaluation = evaluateData(xgboost, data, split, staged("measure"));
+  const manifest = describe(options, data, fitted, graph, evaluation);
+  const notes = [...leakNotes(checks), ...orderNotes(data), ...evaluation.notes];
   const importance = importanceOf(xgboost, data, fitted);
+  const report = { options, manifest, checks, evaluation, fitted, importance, notes };
+  const { text, pictures } = tableReport(report);
   await writeModel(options.out, {
     [MODEL_FILE]: graph,
-    [REPORT_FILE]: tableReport({ manifest, checks, bins: quality.bins, importance, notes }),
-    ...(quality.bins.length > 0 && { [CALIBRATION_FILE]: calibrationSvg(quality.bins) }),
+    ...pictures,
+    [REPORT_FILE]: text,
     [MANIFEST_FILE]: `${JSON.stringify(manifest, null, 2)}\n`,
   });
   return { directory: options.out, manifest, checks, notes };
+}
+
+/** Above this a file in no stated order looks like one in order of time. */
+const ORDER_AUC = 0.75;
+
+/** A file whose early and late rows differ is probably in order of time, and nobody said so. */
+function orderNotes(data: TableData): string[] {
+  if (data.order !== undefined) return [];
+  const encoder = fitEncoder(data.table, data.kinds, data.labels, data.rows);
+  const { adversarialAuc } = findDrift(data, encoder, data.rows);
+  if (adversarialAuc < ORDER_AUC) return [];
+  return [
+    `the first and the last rows of the file differ (told apart with AUC ${adversarialAuc.toFixed(3)}); if ` +
+      "they are in order of time, say so with --ordered (or --time COLUMN): the figures here come from " +
+      "random rows, and later ones may be harder",
+  ];
 }
 
 const leakNotes = (checks: TableChecks): string[] =>
@@ -80,7 +109,7 @@ const leakNotes = (checks: TableChecks): string[] =>
       "after the outcome",
   );
 
-/** The graph that will serve is held to XGBoost's own answers before it is written. */
+/** The graph that will serve is held to our own answers and XGBoost's before it is written. */
 async function checkParity(
   xgboost: Xgboost,
   data: TableData,
@@ -93,49 +122,16 @@ async function checkParity(
   try {
     await warm(scorer, features);
     const { probabilities } = await scorer.run(features, rows.length);
-    for (const [column, head] of fitted.heads.entries()) {
-      const margins = xgboost.predictMargins(head.model, features, rows.length);
-      const wrong = calibrated(margins, head.calibration).some((expected, row) => {
-        const actual = probabilities?.[row * fitted.heads.length + column] ?? Number.NaN;
+    headProbabilities(xgboost, fitted, features, rows.length).forEach((own, column, heads) => {
+      const wrong = own.some((expected, row) => {
+        const actual = probabilities?.[row * heads.length + column] ?? Number.NaN;
         return !(Math.abs(actual - expected) <= PARITY_LIMIT);
       });
-      if (wrong) throw new CuecardError("model_invalid", "the ONNX graph differs from XGBoost");
-    }
+      if (wrong) throw new CuecardError("model_invalid", "the ONNX graph differs from the model");
+    });
   } finally {
     await scorer.release();
   }
-}
-
-interface Quality {
-  readonly metrics: Record<string, number>;
-  readonly bins: readonly CalibrationBin[];
-  readonly notes: readonly string[];
-}
-
-/**
- * Out-of-fold figures of the fit itself; uplift needs both arms on the same rows, so a fit of its
- * own.
- */
-function measure(
-  xgboost: Xgboost,
-  data: TableData,
-  fitted: FittedTable,
-  settings: FitSettings,
-): Quality {
-  if (data.treated !== undefined) {
-    const evaluation = evaluateData(xgboost, data, UPLIFT_SPLIT, settings);
-    const { qini = 0, averageEffect = 0, intervals, notes } = evaluation;
-    const { low, high } = intervals.qini;
-    return { metrics: { qini, qiniLow: low, qiniHigh: high, averageEffect }, bins: [], notes };
-  }
-  const { crossFit, calibration } = fitted.heads[0];
-  const labels = labelsOf(data, crossFit.rows);
-  const probabilities = calibrated(crossFit.margins, calibration);
-  return {
-    metrics: { ...probabilityMetrics(probabilities, labels) },
-    bins: calibrationBins(probabilities, labels),
-    notes: [],
-  };
 }
 
 function describe(
@@ -143,9 +139,10 @@ function describe(
   data: TableData,
   fitted: FittedTable,
   graph: Uint8Array,
-  metrics: Record<string, number>,
+  evaluation: TableEvaluation,
 ): TableManifest {
-  const { libraryVersion, threads } = fitted.heads[0].model;
+  const { name, criterion, why } = { ...fitted.choice, name: fitted.choice.chosen };
+  const { version, threads } = evaluation.library;
   return {
     format: "cuecard-table/1",
     task: data.treated === undefined ? "probability" : "uplift",
@@ -162,21 +159,52 @@ function describe(
     encoder: [...fitted.encoder],
     features: featureNames(fitted.encoder),
     schemaHash: schemaHashOf(fitted.encoder),
-    heads: fitted.heads.map(({ name, calibration, model }) => ({
-      name,
+    heads: fitted.heads.map(({ name: head, calibration, parts }) => ({
+      name: head,
+      parts: parts.map(({ recipe, weight, trees }) => ({
+        recipe: recipe.name,
+        learner: recipe.learner,
+        weight,
+        rounds: trees?.trees.length,
+      })),
       calibration,
-      rounds: model.trees.length,
     })),
-    metrics,
-    library: { name: "xgboost", version: libraryVersion, threads },
+    order: fitted.drift && data.order?.by,
+    chosen: { name, criterion, why },
+    measured: evaluation.split,
+    metrics: figuresOf(evaluation),
+    library: { name: "xgboost", version, threads },
     seed: options.seed ?? 0,
     model: { file: MODEL_FILE, bytes: graph.length, sha256: sha256(graph) },
   };
 }
 
-/**
- * Mean absolute SHAP contribution a column, over all heads, as a share of the sum; largest first.
- */
+/** Every figure of the evaluation, and the interval of the one that decides about uplift. */
+function figuresOf(evaluation: TableEvaluation): Record<string, number> {
+  const figures = Object.fromEntries(
+    METRICS.flatMap((name) => {
+      const value = evaluation[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+  const { qini } = evaluation.intervals;
+  return qini === undefined ? figures : { ...figures, qiniLow: qini.low, qiniHigh: qini.high };
+}
+
+const METRICS = [
+  "auc",
+  "prAuc",
+  "logLoss",
+  "brier",
+  "ece",
+  "alift",
+  "topHalfCapture",
+  "lift10",
+  "qini",
+  "averageEffect",
+] as const;
+
+/** Mean absolute contribution a column, over all heads, as a share of the sum; largest first. */
 function importanceOf(xgboost: Xgboost, data: TableData, fitted: FittedTable) {
   const stride = Math.max(1, Math.ceil(data.rows.length / SHAP_ROWS));
   const rows = data.rows.filter((_, index) => index % stride === 0);
@@ -185,18 +213,13 @@ function importanceOf(xgboost: Xgboost, data: TableData, fitted: FittedTable) {
     featureNames([encoding]).map(() => encoding.column),
   );
   const byColumn = new Map<string, number>();
-  let total = 0;
-  for (const { model } of fitted.heads) {
-    const contributions = xgboost.predictContributions(model, features, rows.length);
-    for (let index = 0; index < contributions.length; index++) {
-      const feature = index % (owners.length + 1);
-      // The last column is the bias, which belongs to no feature.
-      if (feature === owners.length) continue;
-      const size = Math.abs(contributions[index]);
-      byColumn.set(owners[feature], (byColumn.get(owners[feature]) ?? 0) + size);
-      total += size;
-    }
+  for (const part of fitted.heads.flatMap(({ parts }) => parts)) {
+    partImportance(xgboost, part, features, rows.length).forEach((size, feature) => {
+      const before = byColumn.get(owners[feature]) ?? 0;
+      byColumn.set(owners[feature], before + part.weight * size);
+    });
   }
+  const total = [...byColumn.values()].reduce((sum, size) => sum + size, 0);
   return [...byColumn]
     .map(([column, size]) => ({ column, share: total === 0 ? 0 : size / total }))
     .sort((a, b) => b.share - a.share);

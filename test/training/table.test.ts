@@ -10,7 +10,18 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/training/random.js";
-import { evaluateTable, scoreTable, trainTable } from "../../src/training/table.js";
+import {
+  type EvaluateTableOptions,
+  scoreTable,
+  type TrainTableOptions,
+  evaluateTable as tableEvaluation,
+  trainTable as tableTraining,
+} from "../../src/training/table.js";
+
+// One thread: on a busy machine several wait for each other.
+const trainTable = (options: TrainTableOptions) => tableTraining({ threads: 1, ...options });
+const evaluateTable = (options: EvaluateTableOptions) =>
+  tableEvaluation({ threads: 1, ...options });
 
 const directory = mkdtempSync(join(tmpdir(), "cuecard-table-"));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -62,7 +73,7 @@ describe("training a model from a flat table", () => {
     expect(checks.identifierColumns).toEqual(["id"]);
     expect(checks.missing[0].column).toBe("visits");
     expect(manifest.features).toContain("region=north");
-    expect(stages).toEqual(new Set(["read", "fit"]));
+    expect(stages).toEqual(new Set(["read", "fit", "measure"]));
     expect(readFileSync(join(out, "report.md"), "utf8")).toMatch(/AUC \| 0\.[78]/);
     expect(existsSync(join(out, "calibration.svg"))).toBe(true);
 
@@ -184,7 +195,7 @@ describe("evaluating on held-out rows", () => {
     expect(ordered.notes.join()).toMatch(/drift/);
     const random = await evaluateTable({ file, label: "bought", split: "random:0.2" });
     expect(random.heldOutRows).toBe(200);
-    expect(random.notes).toEqual([]);
+    expect(random.notes.join()).not.toMatch(/drift/);
   });
 
   it("refuses a split it does not know", async () => {

@@ -1,0 +1,40 @@
+/** Words of a table's report: shares, cells, and a command as it would be typed again. */
+import { basename } from "node:path";
+import type { TableOptions } from "./table-data.js";
+
+export const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
+
+/** Names come from a stranger's file: a bar would end the cell. */
+export const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");
+
+const quoted = (text: string): string =>
+  /^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Only the name of the file: where it lies is nobody else's business. */
+export function commandOf(
+  command: string,
+  options: TableOptions,
+  more: Readonly<Record<string, string>>,
+): string {
+  const values: Record<string, string | undefined> = {
+    file: basename(options.file),
+    label: options.label,
+    positive: options.positive,
+    drop: options.drop?.join(",") || undefined,
+    treatment: options.treatment,
+    treated: options.treated,
+    control: options.control,
+    time: options.time,
+    separator: options.separator,
+    header: options.header === false ? "no" : undefined,
+    encoding: options.encoding,
+    seed: String(options.seed ?? 0),
+    ...more,
+  };
+  const flags = Object.entries(values).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name} ${quoted(value)}`],
+  );
+  return ["npm run cuecard --", command, ...flags, ...(options.ordered ? ["--ordered"] : [])].join(
+    " ",
+  );
+}
