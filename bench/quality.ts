@@ -16,6 +16,7 @@ import type { QualitySet } from "./quality/set.js";
 import { retailShop } from "./quality/shop.js";
 import { bankOrder, bankRandom, telco } from "./quality/tables.js";
 import { projectRoot } from "./support/compile.js";
+import { cpuMicroseconds } from "./support/cpu.js";
 import type { BenchOptions } from "./support/options.js";
 import { commitOf, machineOf } from "./support/results.js";
 
@@ -69,6 +70,7 @@ async function measured(
 ): Promise<SetResult> {
   const progress = startProgress(set.id);
   const startedAt = performance.now();
+  const cpuAtStart = cpuMicroseconds();
   try {
     const figures = await set.measure({
       ...shared,
@@ -92,6 +94,7 @@ async function measured(
         xgboost: shared.xgboost.version,
         threads: THREADS,
         seconds,
+        cpuSeconds: (cpuMicroseconds() - cpuAtStart) / 1e6,
       },
     };
   } finally {

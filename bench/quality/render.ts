@@ -67,8 +67,11 @@ function counts(results: readonly SetResult[], bar: "floor" | "target"): string 
   return `${bars.filter(({ reached }) => reached).length} of ${bars.length} ${bar}s reached`;
 }
 
-const measuredLine = ({ at, commit, machine, node, xgboost, threads, seconds }: Measured): string =>
-  `Measured ${at}, commit ${commit}, in ${Math.round(seconds)} s. ${machine}; Node ${node}; XGBoost ${xgboost}, ${threads} threads.`;
+const measuredLine = (measured: Measured): string => {
+  const { at, commit, machine, node, xgboost, threads, seconds, cpuSeconds } = measured;
+  const took = `${Math.round(seconds)} s (${Math.round(cpuSeconds)} s of processor time)`;
+  return `Measured ${at}, commit ${commit}, in ${took}. ${machine}; Node ${node}; XGBoost ${xgboost}, ${threads} threads.`;
+};
 
 function section(title: string, result: SetResult): string {
   const tables = result.tables.map(({ caption, rows }) => `${caption}\n\n${tableOf(rows, 1)}`);

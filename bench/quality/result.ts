@@ -33,6 +33,8 @@ export interface Measured {
   readonly xgboost: string;
   readonly threads: number;
   readonly seconds: number;
+  /** Processor time of this process; what it started, as a command of the product, is not in it. */
+  readonly cpuSeconds: number;
 }
 
 export interface Plot {

@@ -53,7 +53,10 @@ async function measure(set: TableSet, context: SetContext): Promise<SetFigures> 
       `${set.protocol} ${report.rows} rows, ${share} % positive, ${report.heldOutRows} held out; seed ${seed}; ` +
       "intervals resample the held-out rows within folds.",
     rows: set.bars.map((bar) => rowOf(set.row, report, bar)),
-    tables: [{ caption: "All methods, on the same rows:", rows: methodTable(report) }],
+    tables: [
+      { caption: "All methods, on the same rows:", rows: methodTable(report) },
+      ...triedTable(report),
+    ],
     text: [...set.text, ...noteList(report.notes)],
     plots: plotsOf(set.row, report, context),
   };
@@ -98,6 +101,19 @@ function methodTable(report: TableEvaluation): string[][] {
     ["method", ...COLUMNS.map((metric) => NAMES[metric] ?? metric)],
     row(OWN, report),
     ...report.baselines.map((one) => row(one.name, one)),
+  ];
+}
+
+/** What was tried to choose the learner; of one split only, as folds differ in what they tried. */
+function triedTable({ choices }: TableEvaluation): SetFigures["tables"] {
+  if (choices.length > 1) return [];
+  const [{ criterion, tried, chosen, why }] = choices;
+  const rows = tried.map(({ name, figure }) => [name, shown(figure), name === chosen ? why : ""]);
+  return [
+    {
+      caption: `Tried inside the training rows, by ${criterion}:`,
+      rows: [["learner", "figure", "chosen"], ...rows],
+    },
   ];
 }
 
