@@ -28,6 +28,8 @@ export const manifestSchema = z.object({
   calibration: z
     .record(z.string(), z.object({ slope: z.number(), intercept: z.number() }))
     .nullable(),
+  /** What the trainer noticed and chose, in sentences. */
+  notes: z.array(z.string()).optional(),
   /** Version of XGBoost. */
   libraryVersion: z.string(),
   threads: z.number().int(),

@@ -71,12 +71,10 @@ export const ORDERS_MIN = 300;
 /** A snapshot closer to the beginning has next to no past to see. */
 const WARM_UP_DAYS = 14;
 /** Churn looks no further than this; shorter where the log leaves no room for later slices. */
-const CHURN_HORIZONS: readonly { days: number; shared: boolean }[] = [
-  { days: 90, shared: false },
-  { days: 60, shared: false },
-  { days: 30, shared: false },
-  { days: 60, shared: true },
-  { days: 30, shared: true },
+const CHURN_HORIZONS: readonly { days: number; trainMin: number }[] = [
+  { days: 90, trainMin: 8 },
+  { days: 60, trainMin: 4 },
+  { days: 30, trainMin: 1 },
 ];
 /** Parameters of P(alive) move slowly: fits, each used for the snapshots after its instant. */
 const ALIVE_FITS = 6;
@@ -121,19 +119,20 @@ export function planSnapshots(survey: Survey, options: DatasetOptions = {}): Pla
 
 type HeadPlan = { horizonDays: number; slices: Slices } | null;
 
-function planHead(snapshots: readonly number[], end: number, horizonDays: number): HeadPlan {
-  for (const shared of [false, true]) {
-    const slices = sliceSnapshots(snapshots, end, horizonDays * DAY_MS, { shared });
-    if (slices !== null) return { horizonDays, slices };
-  }
-  return null;
+function planHead(
+  snapshots: readonly number[],
+  end: number,
+  horizonDays: number,
+  trainMin = 1,
+): HeadPlan {
+  const slices = sliceSnapshots(snapshots, end, horizonDays * DAY_MS, { together: true, trainMin });
+  return slices && { horizonDays, slices };
 }
 
 function planChurn(snapshots: readonly number[], end: number): HeadPlan {
-  for (const { days, shared } of CHURN_HORIZONS) {
-    const trainMin = shared ? 1 : 3;
-    const slices = sliceSnapshots(snapshots, end, days * DAY_MS, { shared, trainMin });
-    if (slices !== null) return { horizonDays: days, slices };
+  for (const { days, trainMin } of CHURN_HORIZONS) {
+    const plan = planHead(snapshots, end, days, trainMin);
+    if (plan !== null) return plan;
   }
   return null;
 }

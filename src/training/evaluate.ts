@@ -2,10 +2,10 @@
 import { CuecardError } from "../errors.js";
 import type { Manifest } from "../scoring/manifest.js";
 import { openVerified } from "../scoring/model-slot.js";
+import { measureHeads } from "./head-figures.js";
 import { firstSales } from "./ranker-examples.js";
 import { measureRanker } from "./ranker-figures.js";
 import { expectedOf, MODEL_NAMES, type TrainDeps } from "./train-command.js";
-import { measureHeads } from "./train-heads.js";
 import { RANKER_OUTPUT, rankerSlice } from "./train-ranker.js";
 import {
   type DataOptions,

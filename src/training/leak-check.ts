@@ -12,8 +12,8 @@ export interface Suspect {
   readonly auc: number;
 }
 
-/** Features whose values alone separate the labels; also by being missing. */
-export function suspectedLeaks(
+/** Each feature by how well it alone separates the labels, also by being missing; best first. */
+export function rankFeatures(
   names: readonly string[],
   rows: Float32Array,
   labels: ArrayLike<number>,
@@ -23,26 +23,31 @@ export function suspectedLeaks(
   const step = Math.max(1, Math.ceil(rowCount / ROWS_MAX));
   const sampled = Math.ceil(rowCount / step);
   const sampleLabels = Float64Array.from({ length: sampled }, (_, i) => labels[i * step]);
-  return names.flatMap((feature, column) => {
-    const values = Float64Array.from({ length: sampled }, (_, i) => {
-      const value = rows[i * step * columns + column];
-      return Number.isNaN(value) ? Number.MIN_SAFE_INTEGER : value;
-    });
-    const area = auc(values, sampleLabels);
-    const best = Math.max(area, 1 - area);
-    return best > LEAK_AUC ? [{ feature, auc: best }] : [];
-  });
+  return names
+    .map((feature, column) => {
+      const values = Float64Array.from({ length: sampled }, (_, i) => {
+        const value = rows[i * step * columns + column];
+        return Number.isNaN(value) ? Number.MIN_SAFE_INTEGER : value;
+      });
+      const area = auc(values, sampleLabels);
+      return { feature, auc: Math.max(area, 1 - area) };
+    })
+    .sort((a, b) => b.auc - a.auc);
 }
 
-/** @throws CuecardError `model_invalid`, naming the features. */
+/**
+ * Answers the feature that tells most, which is an honest one.
+ * @throws CuecardError `model_invalid`, naming the features that tell too much.
+ */
 export function refuseLeaks(
   head: string,
   names: readonly string[],
   rows: Float32Array,
   labels: ArrayLike<number>,
-): void {
-  const suspects = suspectedLeaks(names, rows, labels);
-  if (suspects.length === 0) return;
+): Suspect {
+  const ranked = rankFeatures(names, rows, labels);
+  const suspects = ranked.filter(({ auc: area }) => area > LEAK_AUC);
+  if (suspects.length === 0) return ranked[0];
   const list = suspects.map(({ feature, auc: area }) => `${feature} (AUC ${area.toFixed(3)})`);
   throw new CuecardError("model_invalid", `${head} leaks into ${list.join(", ")}`);
 }

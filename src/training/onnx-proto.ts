@@ -170,3 +170,12 @@ export function encodeOnnx(graph: OnnxGraph): Uint8Array {
   });
   return modelProto.encode(message).finish();
 }
+
+/** Nodes and constants of a graph `encodeOnnx` wrote; numbers are plain numbers. */
+export function decodeOnnx(bytes: Uint8Array): Pick<OnnxGraph, "nodes" | "constants"> {
+  const message = modelProto.decode(bytes);
+  const { graph } = modelProto.toObject(message, { longs: Number, arrays: true }) as {
+    graph: { node: OnnxNode[]; initializer: OnnxTensor[] };
+  };
+  return { nodes: graph.node, constants: graph.initializer };
+}

@@ -4,6 +4,7 @@
  */
 import type { Alias } from "../scoring/versioned-store.js";
 import { bootstrap, type Interval } from "./bootstrap.js";
+import type { Latency } from "./latency.js";
 import { logLoss } from "./metrics.js";
 import { aucOver, calibrationErrorOver, type Figure } from "./resampled.js";
 
@@ -11,6 +12,22 @@ export interface Verdict {
   readonly promoted: boolean;
   /** A sentence for a person. */
   readonly reason: string;
+}
+
+/** What becomes of one head of a new model. */
+export interface HeadVerdict {
+  readonly name: string;
+  /**
+   * `new`: it serves. `champion`: the champion's head stays beside the new ones. `withheld`: it tells
+   * members apart no better than chance and there is none to fall back on, so that it says the base
+   * rate of everyone.
+   */
+  readonly serves: "new" | "champion" | "withheld";
+  readonly reason: string;
+}
+
+export interface HeadsVerdict extends Verdict {
+  readonly heads: readonly HeadVerdict[];
 }
 
 export const aliasOf = ({ promoted }: Verdict): Alias => (promoted ? "champion" : "challenger");
@@ -35,37 +52,68 @@ export interface JudgedHead {
 const REFRESH_TOLERANCE = -0.002;
 const ECE_RISE_MAX = 0.01;
 const PSI_MAX = 0.25;
-/** Share by which a head's log loss may exceed that of saying the base rate for everyone. */
-const BASE_TOLERANCE = 1.02;
+/** What a challenger may cost: this much of the champion's time, or so little that nobody notices. */
+const LATENCY_MAX = 1.2;
+const LATENCY_FREE_US = 15;
 
 /**
- * Heads in order; the first decides by AUC, the others must not be worse than the champion's (or than
- * the base rate). `refresh`: a scheduled training on newer data.
+ * Heads in order; the first decides whether the model serves. Another one that is worse than the
+ * champion's, or than the base rate, does not hold the rest up: it is replaced. `refresh`: a scheduled
+ * training on newer data.
  */
-export function judgeHeads(heads: readonly JudgedHead[], refresh: boolean): Verdict {
-  for (const [index, head] of heads.entries()) {
+export function judgeHeads(heads: readonly JudgedHead[], refresh: boolean): HeadsVerdict {
+  const judged = heads.map((head, index): HeadVerdict => {
+    const { name } = head;
+    const rival =
+      head.champion !== undefined && !isLevel(head.champion) ? head.champion : undefined;
     const fault =
-      head.champion === undefined
-        ? firstFault(head, index === 0)
-        : challengerFault(head, head.champion, index === 0, refresh);
-    if (fault !== null) return { promoted: false, reason: `${head.name}: ${fault}` };
+      rival === undefined ? firstFault(head) : challengerFault(head, rival, index === 0, refresh);
+    if (fault === null) {
+      return {
+        name,
+        serves: "new",
+        reason:
+          rival === undefined ? "better than the base rate" : "as good as the champion's or better",
+      };
+    }
+    return { name, serves: rival === undefined ? "withheld" : "champion", reason: fault };
+  });
+  const [first, ...others] = judged;
+  if (first.serves !== "new") {
+    return { promoted: false, reason: `${first.name}: ${first.reason}`, heads: judged };
   }
-  const first = heads.every(({ champion }) => champion === undefined);
-  return {
-    promoted: true,
-    reason: first
-      ? "the first model, and better than the base rate"
-      : "as good as the champion or better",
-  };
+  const replaced = others.filter(({ serves }) => serves !== "new").map(inWords);
+  const isFirst = heads.every(({ champion }) => champion === undefined);
+  const reason = isFirst
+    ? "the first model, and better than the base rate"
+    : "as good as the champion or better";
+  return { promoted: true, reason: [reason, ...replaced].join("; "), heads: judged };
 }
 
-function firstFault({ labels, members, challenger }: JudgedHead, decides: boolean): string | null {
+const inWords = ({ name, serves, reason }: HeadVerdict): string =>
+  serves === "champion"
+    ? `${name} stays the champion's (${reason})`
+    : `${name} is withheld and says everyone's base rate (${reason})`;
+
+/** Says the same of everyone: a head that was withheld is no rival. */
+const isLevel = ({ margins }: Judged): boolean =>
+  Array.from(margins).every((margin) => margin === margins[0]);
+
+/** A model that answers slower than its champion, in microseconds a run; null when it may serve. */
+export function latencyFault({ challengerUs, championUs }: Latency): string | null {
+  const allowed = Math.max(championUs * LATENCY_MAX, championUs + LATENCY_FREE_US);
+  if (challengerUs <= allowed) return null;
+  const times = (challengerUs / championUs).toFixed(2);
+  return `answers in ${challengerUs.toFixed(0)} µs, ${times} times the champion's ${championUs.toFixed(0)} µs`;
+}
+
+function firstFault({ labels, members, challenger }: JudgedHead): string | null {
   const { low } = resample(members, aucOver(challenger.margins, labels));
-  if (decides && !(low > 0.5)) return `AUC not surely above 0.5 (lower bound ${show(low)})`;
+  if (!(low > 0.5)) return `AUC not surely above 0.5 (lower bound ${show(low)})`;
   const rate = Array.from(labels).reduce((sum, label) => sum + label, 0) / labels.length;
   const base = logLoss(new Float64Array(labels.length).fill(rate), labels);
   const loss = logLoss(challenger.probabilities, labels);
-  if (loss <= base * (decides ? 1 : BASE_TOLERANCE)) return null;
+  if (loss <= base) return null;
   return `log loss ${show(loss)}, while the base rate alone gives ${show(base)}`;
 }
 

@@ -44,6 +44,40 @@ export function aucOver(scores: Numbers, labels: Numbers): Figure {
   };
 }
 
+/** Equal to `prAuc` over the drawn rows. */
+export function prAucOver(scores: Numbers, labels: Numbers): Figure {
+  const order = rankingOf(scores);
+  const countOf = counter(scores.length);
+  return (rows) => {
+    const counts = countOf(rows);
+    let seen = 0;
+    let found = 0;
+    let area = 0;
+    for (let from = 0; from < order.length; ) {
+      let tiedPositives = 0;
+      let to = from;
+      for (; to < order.length && scores[order[to]] === scores[order[from]]; to++) {
+        const row = order[to];
+        seen += counts[row];
+        if (labels[row] === 1) tiedPositives += counts[row];
+      }
+      found += tiedPositives;
+      if (tiedPositives > 0) area += tiedPositives * (found / seen);
+      from = to;
+    }
+    return area / found;
+  };
+}
+
+/** The mean of one value a row over the drawn rows. */
+export function meanOver(values: Numbers): Figure {
+  return (rows) => {
+    let sum = 0;
+    for (let i = 0; i < rows.length; i++) sum += values[rows[i]];
+    return sum / rows.length;
+  };
+}
+
 /** Equal to `expectedCalibrationError` over the drawn rows: ten bins of equally many. */
 export function calibrationErrorOver(probabilities: Numbers, labels: Numbers): Figure {
   const order = rankingOf(probabilities).reverse();

@@ -119,19 +119,21 @@ export interface SurveyOptions {
   readonly stages: StagesConfig;
   readonly onMember?: (done: number) => void;
   readonly signal?: AbortSignal;
+  /** Only what happened up to then (epoch milliseconds). */
+  readonly until?: number;
 }
 
 /** Reads every member once, and the orders of nobody known, which inform popularity. */
 export async function surveyLog(
   reader: LogReader,
-  { stages, onMember, signal }: SurveyOptions,
+  { stages, onMember, signal, until }: SurveyOptions,
 ): Promise<Survey> {
   const purchases = new Purchases();
   const sessions = new Sessions(purchases.products);
   const orderTimes = new FlatLists();
   const times = new Grow(Float64Array);
   let memberCount = 0;
-  for await (const member of replayMembers(reader)) {
+  for await (const member of replayMembers(reader, { until })) {
     signal?.throwIfAborted();
     const events = inTime(member);
     surveyOrders(member.id, events, stages, purchases, orderTimes, times);
@@ -139,7 +141,9 @@ export async function surveyLog(
     memberCount++;
     onMember?.(memberCount);
   }
-  for await (const order of replayAnonymous(reader)) purchases.add("", order.at, null, order);
+  for await (const order of replayAnonymous(reader, { until })) {
+    purchases.add("", order.at, null, order);
+  }
   const { from, to } = windowOf(times.array.slice(0, times.length));
   return { from, to, memberCount, orderCount: times.length, purchases, sessions, orderTimes };
 }

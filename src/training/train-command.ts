@@ -14,10 +14,12 @@ import { openVerified } from "../scoring/model-slot.js";
 import { loadOnnxScorer } from "../scoring/onnx-scorer.js";
 import type { Fence } from "../scoring/versioned-store.js";
 import { type Dataset, HEAD_NAMES } from "./dataset.js";
-import { aliasOf, type JudgedHead, judgeHeads, judgeRanker, type Verdict } from "./promote.js";
-import { byGraph, byPopularity, figuresOfMethod } from "./ranker-figures.js";
+import { measureLatency, recording, type ScoreRequest } from "./latency.js";
+import { aliasOf, judgeRanker, latencyFault, type Verdict } from "./promote.js";
+import { byGraph, byPopularity, figuresOfMethod, type Method } from "./ranker-figures.js";
+import { settleHeads } from "./settle-heads.js";
 import { fitAliveAsOf, type Survey } from "./survey.js";
-import { scoreSlice, type TrainedModel, trainHeads } from "./train-heads.js";
+import { type TrainedModel, trainHeads } from "./train-heads.js";
 import { RANKER_OUTPUT, type TrainedRanker, trainRanker } from "./train-ranker.js";
 import {
   currentCandidates,
@@ -58,6 +60,8 @@ export interface TrainAllOptions extends FitOptions {
   readonly rounds?: number;
   /** A scheduled training on newer data: within 0.002 of the champion is enough. Default true. */
   readonly refresh?: boolean;
+  /** Fits the plain methods beside the heads, for their report. Default true. */
+  readonly baselines?: boolean;
   /** Trained on the demo world: such models serve no other store. */
   readonly demo?: boolean;
 }
@@ -172,9 +176,9 @@ async function trainOne(
   let verdict: Verdict;
   if (name === "heads") {
     const heads = data.heads as Dataset;
-    model = await trainHeads(heads, deps.schema.hash, settings);
+    const trained = await trainHeads(heads, deps.schema.hash, settings);
     onStep(0.95, "heads: against the champion");
-    verdict = await judgeTrainedHeads(model, heads, champion, options.refresh ?? true);
+    ({ model, verdict } = await settleHeads(trained, heads, champion, options.refresh ?? true));
   } else {
     const ranker = await trainRanker(data.ranker!, settings);
     onStep(0.95, "ranker: against the champion");
@@ -223,42 +227,28 @@ export const expectedOf = (name: ModelName, { schema }: Pick<DataDeps, "schema">
         allowDemo: true,
       };
 
-async function judgeTrainedHeads(
-  model: TrainedModel,
-  data: Dataset,
-  champion: StoredModel | null,
-  refresh: boolean,
-): Promise<Verdict> {
-  const judged: JudgedHead[] = [];
-  for (const name of HEAD_NAMES) {
-    const { labels, members, ...challenger } = await scoreSlice(model.bytes, data, name, "promote");
-    const rival =
-      champion === null ? undefined : await scoreSlice(champion.bytes, data, name, "promote");
-    judged.push({ name, labels, members, challenger, champion: rival });
-  }
-  return judgeHeads(judged, refresh);
-}
-
 async function judgeTrainedRanker(
   { bytes, promote }: TrainedRanker,
   champion: StoredModel | null,
   refresh: boolean,
 ): Promise<Verdict> {
-  const ndcgOf = async (graph: Uint8Array): Promise<Float64Array> => {
-    const scorer = await loadOnnxScorer(graph);
-    try {
-      return (await figuresOfMethod(promote, byGraph(scorer, promote))).ndcg;
-    } finally {
-      await scorer.release();
-    }
-  };
-  const own = await ndcgOf(bytes);
-  const rival =
-    champion === null
-      ? (await figuresOfMethod(promote, byPopularity(promote))).ndcg
-      : await ndcgOf(champion.bytes);
-  const members = promote.examples.slice(0, own.length).map(({ member }) => member);
-  if (members.length === 0)
-    throw new CuecardError("not_enough_data", "ranker: nothing to judge on");
-  return judgeRanker(own, rival, members, champion === null ? "popularity" : "champion", refresh);
+  const requests: ScoreRequest[] = [];
+  const own = await loadOnnxScorer(bytes);
+  const before = champion && (await loadOnnxScorer(champion.bytes));
+  try {
+    const ndcgOf = async (method: Method) => (await figuresOfMethod(promote, method)).ndcg;
+    const ours = await ndcgOf(byGraph(recording(own, requests), promote));
+    const rival = await ndcgOf(before === null ? byPopularity(promote) : byGraph(before, promote));
+    const members = promote.examples.slice(0, ours.length).map(({ member }) => member);
+    if (members.length === 0)
+      throw new CuecardError("not_enough_data", "ranker: nothing to judge on");
+    const against = before === null ? "popularity" : "champion";
+    const verdict = judgeRanker(ours, rival, members, against, refresh);
+    if (!verdict.promoted || before === null || requests.length === 0) return verdict;
+    const slow = latencyFault(await measureLatency(own, before, requests));
+    return slow === null ? verdict : { promoted: false, reason: slow };
+  } finally {
+    await own.release();
+    await before?.release();
+  }
 }

@@ -6,10 +6,12 @@ import { decodeState, EMPTY_STATE, encodeState, fold } from "../../src/features/
 import { hash32 } from "../../src/redis/keys.js";
 import { hydrateContext } from "../../src/scoring/hydrate-context.js";
 import { type Dataset, DatasetBuilder, planSnapshots } from "../../src/training/dataset.js";
+import { scoreSlice } from "../../src/training/head-figures.js";
+import { rowsOf } from "../../src/training/head-rows.js";
 import { auc } from "../../src/training/metrics.js";
 import { seededRandom, shuffle } from "../../src/training/random.js";
 import { surveyLog } from "../../src/training/survey.js";
-import { rowsOf, scoreSlice, trainHeads } from "../../src/training/train-heads.js";
+import { trainHeads } from "../../src/training/train-heads.js";
 import { loadXgboost } from "../../src/training/xgboost.js";
 import { aShop, config, DAY, dataDeps, logOf, schema } from "./a-shop.js";
 
@@ -95,7 +97,8 @@ describe("a label copied into a feature", () => {
     for (let row = 0; row < data.rowCount; row++) rows[row * data.names.length + at] = valueAt(row);
     return { ...data, rows };
   };
-  const train = (set: Dataset) => trainHeads(set, schema.hash, { xgboost, rounds: 5 });
+  const train = (set: Dataset) =>
+    trainHeads(set, schema.hash, { baselines: false, xgboost, rounds: 5 });
   const refusal = (detail: RegExp) =>
     expect.objectContaining({ code: "model_invalid", detail: expect.stringMatching(detail) });
 
@@ -122,7 +125,7 @@ describe("a label copied into a feature", () => {
 describe("permuted labels", () => {
   /** AUC on the report slice in standard errors from 0.5 (Mann–Whitney under no effect). */
   async function deviations(set: Dataset): Promise<number> {
-    const { bytes } = await trainHeads(set, schema.hash, { xgboost, rounds: 40 });
+    const { bytes } = await trainHeads(set, schema.hash, { baselines: false, xgboost, rounds: 40 });
     const { margins, labels } = await scoreSlice(bytes, set, "purchase", "report");
     const positives = labels.reduce((sum, label) => sum + label, 0);
     const negatives = labels.length - positives;

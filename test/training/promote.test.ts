@@ -4,6 +4,7 @@ import {
   type JudgedHead,
   judgeHeads,
   judgeRanker,
+  latencyFault,
   populationStability,
 } from "../../src/training/promote.js";
 import { seededRandom } from "../../src/training/random.js";
@@ -31,14 +32,26 @@ const head = (over: Partial<JudgedHead>): JudgedHead => ({
 describe("a first model of heads", () => {
   it("serves when it beats the base rate", () => {
     const verdict = judgeHeads([head({}), head({ name: "churn" })], true);
-    expect(verdict).toEqual({ promoted: true, reason: expect.stringMatching(/first model/) });
+    expect(verdict).toMatchObject({ promoted: true, reason: expect.stringMatching(/first model/) });
+  });
+
+  it("says the base rate in place of a later head that tells nothing, and serves", () => {
+    const verdict = judgeHeads([head({}), head({ name: "churn", challenger: judged(1) })], true);
+    expect(verdict.promoted).toBe(true);
+    expect(verdict.reason).toMatch(
+      /first model.*; churn is withheld .* \(AUC not surely above 0.5/,
+    );
+    expect(verdict.heads.map(({ serves }) => serves)).toEqual(["new", "withheld"]);
   });
 
   it("stays a challenger when its ranking or its probabilities are no better than that", () => {
     const random1 = judgeHeads([head({ challenger: judged(1) })], true);
-    expect(random1).toEqual({ promoted: false, reason: expect.stringMatching(/^purchase: AUC/) });
+    expect(random1).toMatchObject({
+      promoted: false,
+      reason: expect.stringMatching(/^purchase: AUC/),
+    });
     const wild = judgeHeads([head({ challenger: judged(0.1, 4) })], true);
-    expect(wild).toEqual({
+    expect(wild).toMatchObject({
       promoted: false,
       reason: expect.stringMatching(/log loss .* base rate/),
     });
@@ -53,7 +66,7 @@ describe("a challenger", () => {
 
   it("stays a challenger when it is worse, saying by how much", () => {
     const verdict = judgeHeads([head({ challenger: judged(0.4), champion: judged(0.1) })], true);
-    expect(verdict).toEqual({
+    expect(verdict).toMatchObject({
       promoted: false,
       reason: expect.stringMatching(/^purchase: AUC -0\.\d+ to -?0\.\d+ against the champion's/),
     });
@@ -65,10 +78,28 @@ describe("a challenger", () => {
     expect(judgeHeads([same], false).promoted).toBe(false);
   });
 
-  it("stays a challenger when a later head became surely worse", () => {
+  it("keeps the champion's head in place of another one that became surely worse", () => {
     const churn = head({ name: "churn", challenger: judged(0.5), champion: judged(0.1) });
     const verdict = judgeHeads([head({ champion: judged(0.1) }), churn], true);
-    expect(verdict).toEqual({ promoted: false, reason: expect.stringMatching(/^churn: AUC/) });
+    expect(verdict.promoted).toBe(true);
+    expect(verdict.reason).toMatch(/; churn stays the champion's \(AUC/);
+    expect(verdict.heads.map(({ serves }) => serves)).toEqual(["new", "champion"]);
+  });
+
+  it("takes the place of a head that was withheld once it tells members apart", () => {
+    const level = { margins: labels.map(() => -1), probabilities: labels.map(() => 0.27) };
+    const churn = head({ name: "churn", champion: level });
+    const { heads } = judgeHeads([head({ champion: judged(0.1) }), churn], true);
+    expect(heads[1]).toMatchObject({ serves: "new", reason: "better than the base rate" });
+  });
+
+  it("stays a challenger when its scores moved far", () => {
+    const champion = judged(0.1);
+    const moved = { ...champion, probabilities: champion.probabilities.map((p) => p / 4) };
+    // Calibrated no worse: both say as little of a label that nobody has.
+    const rare = head({ labels: labels.map((_, row) => (row % 400 === 0 ? 1 : 0)) });
+    const verdict = judgeHeads([{ ...rare, challenger: moved, champion }], true);
+    expect(verdict.reason).toMatch(/^purchase: scores moved: PSI \d/);
   });
 
   it("stays a challenger when it is calibrated worse", () => {
@@ -76,7 +107,10 @@ describe("a challenger", () => {
       [head({ challenger: judged(0.1, 0.5), champion: judged(0.1) })],
       true,
     );
-    expect(verdict).toEqual({ promoted: false, reason: expect.stringMatching(/calibration/) });
+    expect(verdict).toMatchObject({
+      promoted: false,
+      reason: expect.stringMatching(/calibration/),
+    });
   });
 });
 
@@ -105,5 +139,17 @@ describe("the population stability index", () => {
     const after = before.map((value) => 50 + value / 2);
     const expected = 5 * (0.005 - 0.1) * Math.log(0.05) + 5 * 0.1 * Math.log(2);
     expect(populationStability(before, after)).toBeCloseTo(expected, 6);
+  });
+});
+
+describe("the time an answer takes", () => {
+  const fault = (challengerUs: number, championUs: number) =>
+    latencyFault({ challengerUs, championUs });
+
+  it("may be a fifth longer than the champion's, and a few microseconds whatever that is", () => {
+    expect(fault(600, 500)).toBeNull();
+    expect(fault(601, 500)).toMatch(/^answers in 601 µs, 1.20 times the champion's 500 µs/);
+    expect(fault(40, 25)).toBeNull();
+    expect(fault(41, 25)).toMatch(/1.64 times/);
   });
 });

@@ -1,8 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pick } from "../../src/training/bootstrap.js";
-import { auc, expectedCalibrationError } from "../../src/training/metrics.js";
-import { aucOver, calibrationErrorOver } from "../../src/training/resampled.js";
+import { auc, expectedCalibrationError, prAuc } from "../../src/training/metrics.js";
+import {
+  aucOver,
+  calibrationErrorOver,
+  meanOver,
+  prAucOver,
+} from "../../src/training/resampled.js";
 
 const draw = fc.integer({ min: 1, max: 60 }).chain((count) =>
   fc.record({
@@ -20,6 +25,19 @@ describe("figures over drawn rows", () => {
         const answered = aucOver(scores, labels)(rows);
         if (Number.isNaN(expected)) expect(answered).toBeNaN();
         else expect(answered).toBeCloseTo(expected, 9);
+      }),
+    );
+  });
+
+  it("equal the average precision and the mean of the rows themselves", () => {
+    fc.assert(
+      fc.property(draw, ({ scores, labels, rows }) => {
+        const expected = prAuc(pick(scores, rows), pick(labels, rows));
+        const answered = prAucOver(scores, labels)(rows);
+        if (Number.isNaN(expected)) expect(answered).toBeNaN();
+        else expect(answered).toBeCloseTo(expected, 9);
+        const sum = rows.reduce((total, row) => total + scores[row], 0);
+        expect(meanOver(scores)(rows)).toBeCloseTo(sum / rows.length, 9);
       }),
     );
   });

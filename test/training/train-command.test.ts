@@ -31,6 +31,7 @@ beforeAll(async () => {
   await whenReady(client, 10_000);
   first = await trainAll(deps({ members: 350, days: 330 }), {
     rounds: 40,
+    baselines: false,
     fence: { lease, token: 5 },
     onProgress: (percent, text) => progress.push([percent, text]),
   });
@@ -75,6 +76,7 @@ describe("train", () => {
     const { models } = await trainAll(deps({ members: 350, days: 330 }), {
       names: ["heads"],
       rounds: 40,
+      baselines: false,
       fence: { lease, token: 6 },
     });
     expect(models[0]).toMatchObject({ promoted: true, reason: expect.stringMatching(/champion/) });

@@ -7,15 +7,12 @@ import {
   HEAD_NAMES,
   type HeadName,
 } from "../../src/training/dataset.js";
+import { scoreSlice } from "../../src/training/head-figures.js";
+import { labelledRows, rowsOf } from "../../src/training/head-rows.js";
 import { fuseHeads } from "../../src/training/onnx.js";
 import { checkParity, PARITY_ROWS, parityRows } from "../../src/training/parity.js";
 import { surveyLog } from "../../src/training/survey.js";
-import {
-  labelledRows,
-  rowsOf,
-  type TrainedModel,
-  trainHeads,
-} from "../../src/training/train-heads.js";
+import { type TrainedModel, trainHeads } from "../../src/training/train-heads.js";
 import { loadXgboost } from "../../src/training/xgboost.js";
 import { aShop, config, dataDeps, schema } from "./a-shop.js";
 
@@ -31,7 +28,12 @@ const datasetOf = async (options: { members: number; days?: number }): Promise<D
 
 beforeAll(async () => {
   data = await datasetOf({ members: 300, days: 330 });
-  trained = await trainHeads(data, schema.hash, { xgboost, rounds: 30, now: 1_700_000_000_000 });
+  trained = await trainHeads(data, schema.hash, {
+    baselines: false,
+    xgboost,
+    rounds: 30,
+    now: 1_700_000_000_000,
+  });
 });
 
 const refusal = (code: string, detail: RegExp) =>
@@ -67,17 +69,25 @@ describe("training the heads", () => {
   });
 
   it("gives the same bytes for the same seed and threads", async () => {
-    const again = await trainHeads(data, schema.hash, { xgboost, rounds: 30 });
+    const again = await trainHeads(data, schema.hash, { baselines: false, xgboost, rounds: 30 });
     expect(again.manifest.sha256).toBe(trained.manifest.sha256);
-    const other = await trainHeads(data, schema.hash, { xgboost, rounds: 30, seed: 2 });
+    const other = await trainHeads(data, schema.hash, {
+      baselines: false,
+      xgboost,
+      rounds: 30,
+      seed: 2,
+    });
     expect(other.manifest.sha256).not.toBe(trained.manifest.sha256);
-  });
+  }, 90_000);
 
-  it("stops on some members and calibrates on others, and judges on snapshots of their own", () => {
+  it("stops, calibrates and promotes on members of their own, and reports on a later snapshot", () => {
     for (const head of HEAD_NAMES) {
-      const membersOf = (slice: "stop" | "calibrate") =>
-        new Set(Array.from(rowsOf(data, head, slice), (row) => data.member[row]));
-      expect([...membersOf("stop")].filter((m) => membersOf("calibrate").has(m))).toEqual([]);
+      const members = (["stop", "calibrate", "promote"] as const).flatMap((slice) => [
+        ...new Set(Array.from(rowsOf(data, head, slice), (row) => data.member[row])),
+      ]);
+      expect(new Set(members).size).toBe(members.length);
+      const { calibrate, report } = data.heads[head].slices;
+      expect(data.snapshots[report]).toBeGreaterThan(data.snapshots[calibrate]);
       const slices = ["train", "stop", "calibrate", "promote", "report"] as const;
       const rows = slices.flatMap((slice) => [...rowsOf(data, head, slice)]);
       expect(new Set(rows).size).toBe(rows.length);
@@ -88,14 +98,40 @@ describe("training the heads", () => {
     const one: HeadName = "purchase";
     const labels = new Float32Array(data.rowCount);
     const none = { ...data, heads: { ...data.heads, [one]: { ...data.heads[one], labels } } };
-    await expect(trainHeads(none, schema.hash, { xgboost })).rejects.toThrow(
+    await expect(trainHeads(none, schema.hash, { baselines: false, xgboost })).rejects.toThrow(
       refusal("not_enough_data", /^purchase: 0 of \d+ rows to train on have the label/),
     );
+  });
+
+  it("says everyone's base rate for another head the log is too short for, and says so", async () => {
+    const labels = new Float32Array(data.rowCount);
+    const none = { ...data, heads: { ...data.heads, churn: { ...data.heads.churn, labels } } };
+    const { bytes, manifest } = await trainHeads(none, schema.hash, {
+      baselines: false,
+      xgboost,
+      rounds: 5,
+    });
+    const { probabilities } = await scoreSlice(bytes, data, "churn", "report");
+    expect(new Set(probabilities).size).toBe(1);
+    expect(
+      new Set((await scoreSlice(bytes, data, "purchase", "report")).margins).size,
+    ).toBeGreaterThan(9);
+    expect(manifest.notes?.join()).toMatch(/churn: 0 of \d+ rows to train on have the label/);
+  });
+
+  it("tells in notes what it noticed of the data and what it chose", () => {
+    const notes = trained.manifest.notes?.join("\n");
+    expect(notes).toMatch(/\d+ rows of 81 features; \d+ \(\d+\.\d %\) repeat another member's/);
+    expect(notes).toMatch(/the same for everyone: .*attribute_income/);
+    expect(notes).toMatch(/purchase: depth \d.*, \d+ trees, of log losses/);
+    expect(notes).toMatch(/purchase: the strongest single column is \w+ \(AUC 0\.\d+\)/);
+    expect(notes).toMatch(/churn: between early and late training rows drift .*tenure_days/);
   });
 
   it("ends when it is told to", async () => {
     const stop = new AbortController();
     const attempt = trainHeads(data, schema.hash, {
+      baselines: false,
       xgboost,
       signal: stop.signal,
       onRound: (_, { round }) => round === 3 && stop.abort(new Error("enough")),
