@@ -1,7 +1,7 @@
 /**
- * Small runs that are asked for in the same turn of the event loop become one: a run of one row costs
- * about 65 µs with three heads of 200 trees, a row among eight 25 µs. Nothing waits for company: the
- * gathered rows run as soon as what arrived together has been worked through.
+ * Small runs that are asked for in the same turn of the event loop become one: with three heads of 200
+ * trees a run of one row takes about 20 µs, a row among eight 12 µs (onnxruntime: 120 and 55). Nothing
+ * waits for company: the gathered rows run as soon as what arrived together has been worked through.
  */
 import type { Scorer, Scores } from "./scorer.js";
 

@@ -1,6 +1,7 @@
 /** The model that serves, in memory: verified, warmed and swapped without a request noticing. */
 import { CuecardError } from "../errors.js";
 import { metrics } from "../telemetry.js";
+import { fasterOf } from "./faster-scorer.js";
 import { Follower, type FollowOptions } from "./follower.js";
 import { gatherRuns } from "./gathering-scorer.js";
 import { type Manifest, sha256Of } from "./manifest.js";
@@ -158,7 +159,7 @@ export async function openVerified(
       throw refusal("the graph gives no probabilities");
     }
     await warm(scorer, warmRows(scorer.featureCount));
-    return scorer;
+    return await fasterOf(bytes, scorer);
   } catch (error) {
     await scorer.release();
     throw error;
