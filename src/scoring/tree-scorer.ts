@@ -1,6 +1,6 @@
 /**
  * Scores rows with trees in plain typed arrays: 100 rows of 200 trees of depth 6 take a third of what
- * onnxruntime takes, a row alone as little (docs/adr/0004). Only graphs of the shape our training
+ * onnxruntime takes, a row alone as little (docs/adr/0005). Only graphs of the shape our training
  * writes; `loadScorer` compares both before one of these serves.
  *
  * A node is two words: below the child and the column it asks about, above its threshold. Its
