@@ -28,14 +28,21 @@ export const categories: Family<CategoriesState> = {
   lift(event) {
     const weight = weightOf(event);
     if (weight === 0) return EMPTY;
-    const weights = [...EMPTY];
+    if (!event.lines.some((line) => line.category !== undefined)) return EMPTY;
+    const weights = EMPTY.slice();
     for (const line of event.lines) {
       if (line.category !== undefined) weights[categoryBucket(line.category)]! += weight;
     }
     return weights;
   },
 
-  merge: (a, b) => (a === EMPTY ? b : b === EMPTY ? a : a.map((weight, i) => weight + b[i]!)),
+  merge(a, b) {
+    if (a === EMPTY) return b;
+    if (b === EMPTY) return a;
+    const sums = new Array<number>(CATEGORY_BUCKETS);
+    for (let i = 0; i < CATEGORY_BUCKETS; i++) sums[i] = a[i]! + b[i]!;
+    return sums;
+  },
 
   encode(writer, state) {
     let mask = 0;
@@ -46,7 +53,11 @@ export const categories: Family<CategoriesState> = {
 
   decode(reader) {
     const mask = reader.u16();
-    return EMPTY.map((_, i) => (mask & (1 << i) ? reader.varint() : 0));
+    const weights = new Array<number>(CATEGORY_BUCKETS);
+    for (let i = 0; i < CATEGORY_BUCKETS; i++) {
+      weights[i] = mask & (1 << i) ? reader.varint() : 0;
+    }
+    return weights;
   },
 
   hydrate(state, _context, out, offset) {

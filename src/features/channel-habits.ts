@@ -20,6 +20,8 @@ export interface ChannelEntry {
 /** Sorted by slot, one entry per slot seen. */
 export type ChannelHabitsState = readonly ChannelEntry[];
 
+const EMPTY: ChannelHabitsState = [];
+
 export function channelSlot(channel: string): number {
   const known = (KNOWN as readonly string[]).indexOf(channel);
   return known >= 0 ? known : KNOWN.length + (fingerprint40(channel) % (SLOT_COUNT - KNOWN.length));
@@ -55,16 +57,16 @@ const FEATURES = KNOWN.flatMap((channel) => [
 export const channelHabits: Family<ChannelHabitsState> = {
   name: "channelHabits",
   features: [...FEATURES, "days_since_contact"],
-  empty: () => [],
+  empty: () => EMPTY,
   isEmpty: (state) => state.length === 0,
 
   lift(event) {
     const channel = channelOf(event);
-    if (channel === undefined) return [];
+    if (channel === undefined) return EMPTY;
     const contact = isContact(event);
     const response = isResponse(event);
     const order = event.type === "purchase" && event.continuation !== true;
-    if (!contact && !response && !order) return [];
+    if (!contact && !response && !order) return EMPTY;
     return [
       {
         slot: channelSlot(channel),

@@ -11,31 +11,31 @@ import { DAY_SECONDS, secondsOf } from "./packed.js";
 interface Slot {
   readonly feature: string;
   readonly halfLifeDays: number;
-  value(event: MemberEvent): number;
+  readonly of: "orders" | "money" | "views" | "carts";
 }
 
 const orderOf = (event: MemberEvent): number =>
   event.type === "purchase" && event.continuation !== true ? 1 : 0;
 const moneyOf = (event: MemberEvent): number =>
   event.type === "purchase" ? event.lines.reduce((sum, line) => sum + line.amount, 0) : 0;
-const oneIf =
-  (...types: string[]) =>
-  (event: MemberEvent): number =>
-    types.includes(event.type) ? 1 : 0;
+const oneIf = (event: MemberEvent, types: readonly string[]): number =>
+  types.includes(event.type) ? 1 : 0;
+const VIEWS = ["view", "search", "visit"];
+const CARTS = ["cart_add", "checkout_start"];
 
 /** At most 16: the slots in use are a 16-bit mask. Append only: the index is the packed position. */
 const SLOTS: readonly Slot[] = [
-  { feature: "orders_decayed_7d", halfLifeDays: 7, value: orderOf },
-  { feature: "orders_decayed_30d", halfLifeDays: 30, value: orderOf },
-  { feature: "orders_decayed_90d", halfLifeDays: 90, value: orderOf },
-  { feature: "orders_decayed_365d", halfLifeDays: 365, value: orderOf },
-  { feature: "money_decayed_7d", halfLifeDays: 7, value: moneyOf },
-  { feature: "money_decayed_30d", halfLifeDays: 30, value: moneyOf },
-  { feature: "money_decayed_90d", halfLifeDays: 90, value: moneyOf },
-  { feature: "money_decayed_365d", halfLifeDays: 365, value: moneyOf },
-  { feature: "views_decayed_3d", halfLifeDays: 3, value: oneIf("view", "search", "visit") },
-  { feature: "views_decayed_30d", halfLifeDays: 30, value: oneIf("view", "search", "visit") },
-  { feature: "carts_decayed_7d", halfLifeDays: 7, value: oneIf("cart_add", "checkout_start") },
+  { feature: "orders_decayed_7d", halfLifeDays: 7, of: "orders" },
+  { feature: "orders_decayed_30d", halfLifeDays: 30, of: "orders" },
+  { feature: "orders_decayed_90d", halfLifeDays: 90, of: "orders" },
+  { feature: "orders_decayed_365d", halfLifeDays: 365, of: "orders" },
+  { feature: "money_decayed_7d", halfLifeDays: 7, of: "money" },
+  { feature: "money_decayed_30d", halfLifeDays: 30, of: "money" },
+  { feature: "money_decayed_90d", halfLifeDays: 90, of: "money" },
+  { feature: "money_decayed_365d", halfLifeDays: 365, of: "money" },
+  { feature: "views_decayed_3d", halfLifeDays: 3, of: "views" },
+  { feature: "views_decayed_30d", halfLifeDays: 30, of: "views" },
+  { feature: "carts_decayed_7d", halfLifeDays: 7, of: "carts" },
 ];
 
 export interface DecaysState {
@@ -47,7 +47,7 @@ export interface DecaysState {
 const EMPTY: DecaysState = { referenceAt: 0, sums: SLOTS.map(() => 0) };
 
 const decayed = (sum: number, slot: Slot, seconds: number): number =>
-  sum === 0 ? 0 : sum * 2 ** (-seconds / (slot.halfLifeDays * DAY_SECONDS));
+  sum === 0 || seconds === 0 ? sum : sum * 2 ** (-seconds / (slot.halfLifeDays * DAY_SECONDS));
 
 export const decays: Family<DecaysState> = {
   name: "decays",
@@ -56,19 +56,28 @@ export const decays: Family<DecaysState> = {
   isEmpty: (state) => state.referenceAt === 0,
 
   lift(event) {
-    const sums = SLOTS.map((slot) => slot.value(event));
-    return sums.some((sum) => sum !== 0) ? { referenceAt: secondsOf(event.at), sums } : EMPTY;
+    const values = {
+      orders: orderOf(event),
+      money: moneyOf(event),
+      views: oneIf(event, VIEWS),
+      carts: oneIf(event, CARTS),
+    };
+    const { orders, money, views, carts } = values;
+    if (orders === 0 && money === 0 && views === 0 && carts === 0) return EMPTY;
+    return { referenceAt: secondsOf(event.at), sums: SLOTS.map((slot) => values[slot.of]) };
   },
 
   merge(a, b) {
     if (decays.isEmpty(a)) return b;
     if (decays.isEmpty(b)) return a;
     const referenceAt = Math.max(a.referenceAt, b.referenceAt);
-    const sums = SLOTS.map(
-      (slot, i) =>
+    const sums = new Array<number>(SLOTS.length);
+    for (let i = 0; i < SLOTS.length; i++) {
+      const slot = SLOTS[i]!;
+      sums[i] =
         decayed(a.sums[i]!, slot, referenceAt - a.referenceAt) +
-        decayed(b.sums[i]!, slot, referenceAt - b.referenceAt),
-    );
+        decayed(b.sums[i]!, slot, referenceAt - b.referenceAt);
+    }
     return { referenceAt, sums };
   },
 

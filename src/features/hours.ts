@@ -7,6 +7,10 @@ export type HoursState = readonly number[];
 
 const HOURS = 24;
 const EMPTY: HoursState = new Array<number>(HOURS).fill(0);
+/** The state of one act in each hour. */
+const ONCE: readonly HoursState[] = EMPTY.map((_, hour) =>
+  EMPTY.map((_, other) => (other === hour ? 1 : 0)),
+);
 
 const OWN_ACCORD: ReadonlySet<EventType> = new Set<EventType>([
   "view",
@@ -47,12 +51,16 @@ export const hours: Family<HoursState> = {
 
   lift(event) {
     if (!OWN_ACCORD.has(event.type)) return EMPTY;
-    const counts = new Array<number>(HOURS).fill(0);
-    counts[new Date(event.at).getUTCHours()] = 1;
-    return counts;
+    return ONCE[new Date(event.at).getUTCHours()]!;
   },
 
-  merge: (a, b) => (a === EMPTY ? b : b === EMPTY ? a : a.map((count, hour) => count + b[hour]!)),
+  merge(a, b) {
+    if (a === EMPTY) return b;
+    if (b === EMPTY) return a;
+    const sums = new Array<number>(HOURS);
+    for (let hour = 0; hour < HOURS; hour++) sums[hour] = a[hour]! + b[hour]!;
+    return sums;
+  },
 
   encode(writer, state) {
     let mask = 0;
@@ -64,7 +72,11 @@ export const hours: Family<HoursState> = {
 
   decode(reader) {
     const mask = reader.u8() + reader.u16() * 256;
-    return EMPTY.map((_, hour) => (mask & (1 << hour) ? reader.varint() : 0));
+    const counts = new Array<number>(HOURS);
+    for (let hour = 0; hour < HOURS; hour++) {
+      counts[hour] = mask & (1 << hour) ? reader.varint() : 0;
+    }
+    return counts;
   },
 
   hydrate(state, { utcOffsetHours }, out, offset) {

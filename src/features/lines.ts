@@ -6,6 +6,8 @@ import { daysSince, readQuantity, roundQuantity, secondsOf, writeQuantity } from
 
 export type LinesState = readonly HistoryLine[];
 
+const EMPTY: LinesState = [];
+
 /**
  * Newest first; ties by product, then quantity. A total order on exactly what is stored: lines equal
  * in all three are interchangeable, so the latest N do not depend on arrival order.
@@ -30,11 +32,11 @@ const FEATURES = ["distinct_products", "repeat_line_share", "last_basket_lines",
 export const lines: Family<LinesState> = {
   name: "lines",
   features: FEATURES,
-  empty: () => [],
+  empty: () => EMPTY,
   isEmpty: (state) => state.length === 0,
 
   lift(event) {
-    if (event.type !== "purchase") return [];
+    if (event.type !== "purchase") return EMPTY;
     const at = secondsOf(event.at);
     const lifted = event.lines.map((line) => ({
       product: fingerprint40(line.product),

@@ -31,12 +31,16 @@ export const returns: Family<ReturnsState> = {
     };
   },
 
-  merge: (a, b) => ({
-    count: a.count + b.count,
-    moneyMilli: a.moneyMilli + b.moneyMilli,
-    unitsMilli: a.unitsMilli + b.unitsMilli,
-    lastAt: Math.max(a.lastAt, b.lastAt),
-  }),
+  merge(a, b) {
+    if (a.count === 0) return b;
+    if (b.count === 0) return a;
+    return {
+      count: a.count + b.count,
+      moneyMilli: a.moneyMilli + b.moneyMilli,
+      unitsMilli: a.unitsMilli + b.unitsMilli,
+      lastAt: Math.max(a.lastAt, b.lastAt),
+    };
+  },
 
   encode(writer, state) {
     writer.varint(state.count);

@@ -39,7 +39,10 @@ export type FeatureState = {
   readonly [Name in keyof typeof families]: ReturnType<(typeof families)[Name]["empty"]>;
 };
 
-/** Families in packed order. Typed loosely here only: each family sees its own state. */
+/**
+ * Families in packed order. Typed loosely here only: each family sees its own state. `lift` and
+ * `merge` name every family instead: run for each event, they are several times faster so.
+ */
 export const FAMILIES = Object.values(families) as unknown as readonly Family<unknown>[];
 
 type Slots = Record<string, unknown>;
@@ -49,17 +52,33 @@ export const EMPTY_STATE = Object.freeze(
 ) as unknown as FeatureState;
 
 export function lift(event: MemberEvent): FeatureState {
-  const state: Slots = {};
-  for (const family of FAMILIES) state[family.name] = family.lift(event);
-  return state as unknown as FeatureState;
+  return {
+    orders: orders.lift(event),
+    decays: decays.lift(event),
+    lines: lines.lift(event),
+    touches: touches.lift(event),
+    activity: activity.lift(event),
+    returns: returns.lift(event),
+    channelHabits: channelHabits.lift(event),
+    hours: hours.lift(event),
+    categories: categories.lift(event),
+    tenure: tenure.lift(event),
+  };
 }
 
 export function merge(a: FeatureState, b: FeatureState): FeatureState {
-  const state: Slots = {};
-  for (const family of FAMILIES) {
-    state[family.name] = family.merge((a as Slots)[family.name], (b as Slots)[family.name]);
-  }
-  return state as unknown as FeatureState;
+  return {
+    orders: orders.merge(a.orders, b.orders),
+    decays: decays.merge(a.decays, b.decays),
+    lines: lines.merge(a.lines, b.lines),
+    touches: touches.merge(a.touches, b.touches),
+    activity: activity.merge(a.activity, b.activity),
+    returns: returns.merge(a.returns, b.returns),
+    channelHabits: channelHabits.merge(a.channelHabits, b.channelHabits),
+    hours: hours.merge(a.hours, b.hours),
+    categories: categories.merge(a.categories, b.categories),
+    tenure: tenure.merge(a.tenure, b.tenure),
+  };
 }
 
 export const fold = (state: FeatureState, event: MemberEvent): FeatureState =>
@@ -69,15 +88,17 @@ const writer = new PackedWriter();
 
 export function encodeState(state: FeatureState): Buffer {
   let mask = 0;
-  FAMILIES.forEach((family, bit) => {
+  for (let bit = 0; bit < FAMILIES.length; bit++) {
+    const family = FAMILIES[bit]!;
     if (!family.isEmpty((state as Slots)[family.name])) mask |= 1 << bit;
-  });
+  }
   writer.reset();
   writer.u8(LAYOUT_VERSION);
   writer.u16(mask);
-  FAMILIES.forEach((family, bit) => {
+  for (let bit = 0; bit < FAMILIES.length; bit++) {
+    const family = FAMILIES[bit]!;
     if (mask & (1 << bit)) family.encode(writer, (state as Slots)[family.name]);
-  });
+  }
   return writer.take();
 }
 
@@ -93,9 +114,11 @@ export function decodeState(packed: Buffer | null): FeatureState {
     );
   }
   const mask = reader.u16();
-  const state: Slots = {};
-  FAMILIES.forEach((family, bit) => {
-    state[family.name] = mask & (1 << bit) ? family.decode(reader) : family.empty();
-  });
+  // Of one shape with every other state, so that what reads them stays fast.
+  const state: Slots = { ...EMPTY_STATE };
+  for (let bit = 0; bit < FAMILIES.length; bit++) {
+    const family = FAMILIES[bit]!;
+    if (mask & (1 << bit)) state[family.name] = family.decode(reader);
+  }
   return state as unknown as FeatureState;
 }

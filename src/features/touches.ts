@@ -6,6 +6,8 @@ import { secondsOf } from "./packed.js";
 
 export type TouchesState = readonly Touch[];
 
+const EMPTY: TouchesState = [];
+
 function compare(a: Touch, b: Touch): number {
   return b.at - a.at || a.product - b.product || (a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : 0);
 }
@@ -13,11 +15,11 @@ function compare(a: Touch, b: Touch): number {
 export const touches: Family<TouchesState> = {
   name: "touches",
   features: ["touched_products"],
-  empty: () => [],
+  empty: () => EMPTY,
   isEmpty: (state) => state.length === 0,
 
   lift(event) {
-    if (event.type !== "view" && event.type !== "cart_add") return [];
+    if (event.type !== "view" && event.type !== "cart_add") return EMPTY;
     const { type: kind } = event;
     const at = secondsOf(event.at);
     const lifted = event.lines.map((line) => ({ product: fingerprint40(line.product), at, kind }));
@@ -27,7 +29,14 @@ export const touches: Family<TouchesState> = {
   merge(a, b) {
     if (a.length === 0) return b;
     if (b.length === 0) return a;
-    return [...a, ...b].sort(compare).slice(0, TOUCHES_KEPT);
+    const merged: Touch[] = [];
+    let i = 0;
+    let j = 0;
+    while (merged.length < TOUCHES_KEPT && (i < a.length || j < b.length)) {
+      if (j >= b.length || (i < a.length && compare(a[i]!, b[j]!) <= 0)) merged.push(a[i++]!);
+      else merged.push(b[j++]!);
+    }
+    return merged;
   },
 
   /** The kind is the lowest bit of the time difference: a byte less than one of its own. */
