@@ -17,11 +17,6 @@ export type LogRecord =
 
 type PackedLine = [product: string, quantity: number, amount: number, category?: string];
 
-const packLine = (line: Line): PackedLine =>
-  line.category === undefined
-    ? [line.product, line.quantity, line.amount]
-    : [line.product, line.quantity, line.amount, line.category];
-
 const unpackLine = ([product, quantity, amount, category]: PackedLine): Line =>
   category === undefined ? { product, quantity, amount } : { product, quantity, amount, category };
 
@@ -37,14 +32,35 @@ interface PackedEvent {
   p?: Record<string, unknown>;
 }
 
-function packEvent(event: MemberEvent): PackedEvent {
-  const packed: PackedEvent = { id: event.id, t: event.type, at: event.at };
-  if (event.lines.length > 0) packed.l = event.lines.map(packLine);
-  if (event.order !== undefined) packed.o = event.order;
-  if (event.continuation === true) packed.c = 1;
-  if (event.channel !== undefined) packed.ch = event.channel;
-  if (event.properties !== undefined) packed.p = event.properties;
-  return packed;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are among what JSON escapes
+const ESCAPED = /["\\\u0000-\u001f\ud800-\udfff]/;
+
+/** `JSON.stringify` of a text: nearly none has a character to escape. */
+const quote = (text: string): string => (ESCAPED.test(text) ? JSON.stringify(text) : `"${text}"`);
+
+/** As `JSON.stringify` of a number; what is not finite becomes null there too. */
+const numeral = (value: number): string => (Number.isFinite(value) ? `${value}` : "null");
+
+function linesText(lines: readonly Line[]): string {
+  let text = "[";
+  for (let i = 0; i < lines.length; i++) {
+    const { product, quantity, amount, category } = lines[i]!;
+    if (i > 0) text += ",";
+    text += `[${quote(product)},${numeral(quantity)},${numeral(amount)}`;
+    text += category === undefined ? "]" : `,${quote(category)}]`;
+  }
+  return `${text}]`;
+}
+
+/** A `PackedEvent` as text, written out by hand: millions of them are written by an import. */
+function eventText(event: MemberEvent): string {
+  let text = `{"id":${quote(event.id)},"t":${quote(event.type)},"at":${numeral(event.at)}`;
+  if (event.lines.length > 0) text += `,"l":${linesText(event.lines)}`;
+  if (event.order !== undefined) text += `,"o":${quote(event.order)}`;
+  if (event.continuation === true) text += ',"c":1';
+  if (event.channel !== undefined) text += `,"ch":${quote(event.channel)}`;
+  if (event.properties !== undefined) text += `,"p":${JSON.stringify(event.properties)}`;
+  return `${text}}`;
 }
 
 function unpackEvent(packed: PackedEvent): MemberEvent {
@@ -63,13 +79,11 @@ function unpackEvent(packed: PackedEvent): MemberEvent {
 /** Keys: k kind, m member, s subject (absent: the member), the rest as in `LogRecord`. */
 export function encodeRecord(record: LogRecord): string {
   switch (record.kind) {
-    case "event":
-      return JSON.stringify({
-        k: "event",
-        m: record.member,
-        s: record.subject === record.member ? undefined : record.subject,
-        e: packEvent(record.event),
-      });
+    case "event": {
+      const { member, subject, event } = record;
+      const addressed = subject === member ? "" : `,"s":${quote(subject)}`;
+      return `{"k":"event","m":${quote(member)}${addressed},"e":${eventText(event)}}`;
+    }
     case "profile":
       return JSON.stringify({
         k: "profile",
@@ -79,7 +93,7 @@ export function encodeRecord(record: LogRecord): string {
         profile: record.profile,
       });
     case "anonymous":
-      return JSON.stringify({ k: "anonymous", at: record.at, l: record.lines.map(packLine) });
+      return `{"k":"anonymous","at":${numeral(record.at)},"l":${linesText(record.lines)}}`;
     case "merge": {
       const { member: m, from, at, undone } = record;
       return JSON.stringify({ k: "merge", m, from, at, undone });

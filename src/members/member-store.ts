@@ -1,5 +1,5 @@
 /**
- * The member's hash in Redis, and the one script that writes it.
+ * The member's hash in Redis: read, and written by the one script of `member-scripts`.
  *
  * Fields: `v` version (grows with every write), `s` packed feature state, `p` profile (JSON),
  * `r` redirect (id of the member this one was merged into), `x` erased (ISO date). Keys of one
@@ -8,9 +8,10 @@
 import type { LogRecord } from "../events/log-record.js";
 import type { RedisClient } from "../redis/clients.js";
 import { toStoreError } from "../redis/clients.js";
-import { groupedPipeline, type RedisArgument } from "../redis/grouped.js";
-import { dedupeKey, importLedgerKey, logKey, memberKey } from "../redis/keys.js";
-import { defineScript, pipelineScripts, type ScriptCall } from "../redis/scripts.js";
+import { groupedPipeline } from "../redis/grouped.js";
+import { dedupeKey, importLedgerKey, logKey, memberKey, partitionOf } from "../redis/keys.js";
+import { pipelineScripts, type ScriptCall } from "../redis/scripts.js";
+import { commitScript, packCommit, readScript } from "./member-scripts.js";
 import type { Profile } from "./profile.js";
 
 export interface MemberRecord {
@@ -74,90 +75,11 @@ export type CommitResult =
   | { readonly status: "done" }
   | { readonly status: "failed"; readonly error: Error };
 
-/**
- * KEYS: log, ledger, dedupe hash of today, dedupe hashes of earlier days, member keys.
- * ARGV: earlier days, seconds a dedupe day is kept, ledger field ('' none), ledger chunk,
- *   claims n, n × (key, content, 'new'|'taken'),
- *   members n, n × (expected version, sets m, m × (field, value), deletes d, d × field),
- *   records n, n × record.
- * Returns {'ok'} | {'done'} | {'stale'} | {'claimed', index, 'taken'|'free', 'same'|'other', …}.
- */
-const commitScript = defineScript<Buffer[]>({
-  name: "commit_member",
-  lua: `
-local days = tonumber(ARGV[1])
-local ttl = tonumber(ARGV[2])
-local field, chunk = ARGV[3], tonumber(ARGV[4])
-if field ~= '' then
-  local reached = redis.call('HGET', KEYS[2], field)
-  if reached and tonumber(reached) >= chunk then return {'done'} end
-end
-local at = 5
-local claims = tonumber(ARGV[at]); at = at + 1
-local failed = {'claimed'}
-local fresh = {}
-for i = 0, claims - 1 do
-  local key, content, expect = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  at = at + 3
-  local known = false
-  for d = 0, days do
-    known = redis.call('HGET', KEYS[3 + d], key)
-    if known then break end
-  end
-  if expect == 'new' then
-    if known then
-      failed[#failed + 1] = tostring(i)
-      failed[#failed + 1] = 'taken'
-      failed[#failed + 1] = (known == content) and 'same' or 'other'
-    else
-      fresh[#fresh + 1] = key
-      fresh[#fresh + 1] = content
-    end
-  elseif not known then
-    failed[#failed + 1] = tostring(i)
-    failed[#failed + 1] = 'free'
-    failed[#failed + 1] = 'other'
-  end
-end
-if #failed > 1 then return failed end
-local members = tonumber(ARGV[at]); at = at + 1
-local first = at
-for i = 0, members - 1 do
-  local version = redis.call('HGET', KEYS[4 + days + i], 'v') or '0'
-  if version ~= ARGV[at] then return {'stale'} end
-  local sets = tonumber(ARGV[at + 1])
-  local deletes = tonumber(ARGV[at + 2 + 2 * sets])
-  at = at + 3 + 2 * sets + deletes
-end
-at = first
-for i = 0, members - 1 do
-  local key = KEYS[4 + days + i]
-  local sets = tonumber(ARGV[at + 1])
-  at = at + 2
-  for s = 1, sets do
-    redis.call('HSET', key, ARGV[at], ARGV[at + 1])
-    at = at + 2
-  end
-  local deletes = tonumber(ARGV[at]); at = at + 1
-  for d = 1, deletes do
-    redis.call('HDEL', key, ARGV[at])
-    at = at + 1
-  end
-  redis.call('HINCRBY', key, 'v', 1)
-end
-local records = tonumber(ARGV[at]); at = at + 1
-for i = 1, records do
-  redis.call('XADD', KEYS[1], '*', 'r', ARGV[at])
-  at = at + 1
-end
-for i = 1, #fresh, 2 do redis.call('HSET', KEYS[3], fresh[i], fresh[i + 1]) end
-if #fresh > 0 then redis.call('EXPIRE', KEYS[3], ttl) end
-if field ~= '' then redis.call('HSET', KEYS[2], field, chunk) end
-return {'ok'}
-`,
-});
-
 const FIELDS = ["v", "s", "p", "r", "x"] as const;
+/** Members asked for in a partition, on average, from which one script a partition pays. */
+const READ_TOGETHER_MIN = 4;
+/** Of one script: Redis serves others in between. */
+const READ_TOGETHER_MAX = 256;
 const DAY_MS = 86_400_000;
 
 const dayOf = (atMs: number): string =>
@@ -175,21 +97,27 @@ function parseRecord(id: string, values: readonly (Buffer | null)[]): MemberReco
   };
 }
 
-function memberArguments(write: MemberWrite): RedisArgument[] {
-  const sets: RedisArgument[] = [];
-  const deletes: string[] = [];
-  const change = (field: string, value: string | Buffer | null | undefined): void => {
-    if (value === null) deletes.push(field);
-    else if (value !== undefined) sets.push(field, value);
-  };
-  change("s", write.state);
-  change("p", write.profile == null ? write.profile : JSON.stringify(write.profile));
-  change("r", write.redirect);
-  change("x", write.erased);
-  return [write.expectedVersion, sets.length / 2, ...sets, deletes.length, ...deletes];
+/** Indexes of the ids, those of one partition together. */
+function inPartitions(ids: readonly string[]): number[][] {
+  const open = new Map<number, number[]>();
+  const parts: number[][] = [];
+  ids.forEach((id, index) => {
+    const partition = partitionOf(id);
+    const part = open.get(partition);
+    if (part !== undefined && part.length < READ_TOGETHER_MAX) part.push(index);
+    else {
+      const begun = [index];
+      open.set(partition, begun);
+      parts.push(begun);
+    }
+  });
+  return parts;
 }
 
 export class MemberStore {
+  /** `today` counts days since 1970. */
+  private days: { today: number; names: readonly string[] } = { today: -1, names: [] };
+
   constructor(
     private readonly client: RedisClient,
     /** Days an event id is remembered. */
@@ -209,6 +137,10 @@ export class MemberStore {
 
   /** One pipeline a node; order as asked. Throws `store_unavailable` when any read failed. */
   async readMany(ids: readonly string[]): Promise<MemberRecord[]> {
+    const together = ids.length < READ_TOGETHER_MIN ? [] : inPartitions(ids);
+    if (together.length * READ_TOGETHER_MIN <= ids.length && together.length > 0) {
+      return this.readTogether(ids, together);
+    }
     const outcomes = await groupedPipeline<(Buffer | null)[]>(
       this.client,
       ids.map((id) => ["hmget", memberKey(id), ...FIELDS]),
@@ -217,6 +149,30 @@ export class MemberStore {
       if (outcome.error !== undefined) throw toStoreError(outcome.error);
       return parseRecord(ids[i]!, outcome.value);
     });
+  }
+
+  /** `parts`: indexes of `ids`, by partition. */
+  private async readTogether(
+    ids: readonly string[],
+    parts: readonly (readonly number[])[],
+  ): Promise<MemberRecord[]> {
+    const outcomes = await pipelineScripts(
+      this.client,
+      parts.map((part) => ({
+        script: readScript,
+        keys: part.map((index) => memberKey(ids[index]!)),
+        args: [],
+      })),
+    );
+    const records = new Array<MemberRecord>(ids.length);
+    outcomes.forEach((outcome, n) => {
+      if (outcome.error !== undefined) throw toStoreError(outcome.error);
+      parts[n]!.forEach((index, i) => {
+        const values = outcome.value.slice(5 * i, 5 * i + 5);
+        records[index] = parseRecord(ids[index]!, values);
+      });
+    });
+    return records;
   }
 
   /** Follows redirects of merges, at most 8 deep (a chain is flattened by each merge). */
@@ -278,36 +234,31 @@ export class MemberStore {
   }
 
   private dedupeKeys(partition: number): string[] {
+    return this.latestDays().map((day) => dedupeKey(partition, day));
+  }
+
+  /** Today and the days an id is remembered for, `yyyymmdd`. */
+  private latestDays(): readonly string[] {
     const now = Date.now();
-    return Array.from({ length: this.dedupeDays + 1 }, (_, back) =>
-      dedupeKey(partition, dayOf(now - back * DAY_MS)),
-    );
+    const today = Math.floor(now / DAY_MS);
+    if (this.days.today !== today) {
+      const names = Array.from({ length: this.dedupeDays + 1 }, (_, back) =>
+        dayOf(now - back * DAY_MS),
+      );
+      this.days = { today, names };
+    }
+    return this.days.names;
   }
 
   private callOf(commit: Commit): ScriptCall<Buffer[]> {
-    const { partition, members, records, claims, ledger } = commit;
-    const days = this.dedupeKeys(partition);
-    return {
-      script: commitScript,
-      keys: [
-        logKey(partition),
-        importLedgerKey(partition),
-        ...days,
-        ...members.map((member) => memberKey(member.id)),
-      ],
-      args: [
-        days.length - 1,
-        (this.dedupeDays + 2) * 86_400,
-        ledger?.field ?? "",
-        ledger?.chunk ?? 0,
-        claims.length,
-        ...claims.flatMap((claim) => [claim.key, claim.content, claim.expect]),
-        members.length,
-        ...members.flatMap(memberArguments),
-        records.length,
-        ...records.map(this.encodeRecord),
-      ],
-    };
+    const { partition, members, claims } = commit;
+    // Without claims nothing is looked up by day.
+    const days = claims.length === 0 ? [] : this.dedupeKeys(partition);
+    const keys = [logKey(partition), importLedgerKey(partition), ...days];
+    for (const { id } of members) keys.push(memberKey(id));
+    const ttlSeconds = (this.dedupeDays + 2) * 86_400;
+    const packed = packCommit(commit, days.length - 1, ttlSeconds, this.encodeRecord);
+    return { script: commitScript, keys, args: [packed] };
   }
 }
 
