@@ -125,10 +125,11 @@ function checked(
 }
 
 const QUARTER_MS = 900_000;
+const DAY_MS = 86_400_000;
 
 /**
- * Local time of a zone (as if it were UTC) → epoch. Offsets are remembered by quarter of an hour, the
- * finest step at which any zone changes. A time that occurs twice in autumn is the earlier; one that
+ * Local time of a zone (as if it were UTC) → epoch. Offsets are remembered by day; around a change, by
+ * quarter of an hour, the finest step at which any zone changes. A time that occurs twice in autumn is the earlier; one that
  * spring skips moves forward.
  */
 export function localClock(timezone: string): (naive: number) => number {
@@ -149,8 +150,24 @@ export function localClock(timezone: string): (naive: number) => number {
     const wall = Date.UTC(year!, month! - 1, day, hour, minute, second);
     return wall - Math.floor(epoch / 1000) * 1000;
   };
+  const days = new Map<number, number>();
+  /** The offset of a whole day and of those beside it; NaN where it changes. */
+  const offsetOfDay = (day: number): number => {
+    let offset = days.get(day);
+    if (offset === undefined) {
+      const middle = (day + 0.5) * DAY_MS;
+      offset = offsetAt(middle);
+      const changes = [-2, -1, 1, 2].some((away) => offsetAt(middle + away * DAY_MS) !== offset);
+      if (changes) offset = Number.NaN;
+      if (days.size > 200_000) days.clear();
+      days.set(day, offset);
+    }
+    return offset;
+  };
   const offsets = new Map<number, number>();
   return (naive) => {
+    const ofDay = offsetOfDay(Math.floor(naive / DAY_MS));
+    if (!Number.isNaN(ofDay)) return naive - ofDay;
     const quarter = Math.floor(naive / QUARTER_MS);
     let offset = offsets.get(quarter);
     if (offset === undefined) {

@@ -42,7 +42,7 @@ export interface ImportEventsOptions
   readonly rejectFile?: string;
   readonly signal?: AbortSignal;
   readonly giveUpMs?: number;
-  /** Rows of one chunk; another number is another import of the same file. Default 20,000. */
+  /** Rows of one chunk; another number is another import of the same file. Default 50,000. */
   readonly chunkRows?: number;
 }
 
@@ -66,8 +66,11 @@ export interface ImportEventsDependencies {
   readonly categoryOf?: (product: string) => string | undefined;
 }
 
-/** Large enough that a partition's share of a chunk makes one script call worth its cost. */
-const CHUNK_ROWS = 20_000;
+/**
+ * Large enough that a partition's share of a chunk makes one script call worth its cost, and that a
+ * member's events of some days are folded and written at once; small enough for memory.
+ */
+const CHUNK_ROWS = 50_000;
 const RESOLVE_AT_ONCE = 64;
 const DONE = 1;
 /** Parts of a chunk under way at once, by partition: one is folded while another is being written. */

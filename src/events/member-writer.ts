@@ -213,10 +213,11 @@ export class MemberWriter {
     const settle: ((taken: Map<string, Buffer>) => void)[] = [];
     for (const pending of groups.flatMap(open)) {
       const { subject, event, remember, byIdentity } = pending;
+      if (!remember) continue;
       const holder = bySubject.get(subject)!;
       const parts = idsWithin(holder);
       const merged = holder.id !== subject || (byIdentity === true && parts.length > 1);
-      if (!merged || !remember) continue;
+      if (!merged) continue;
       const names = byIdentity === true ? [...new Set([subject, ...parts])] : [subject];
       const ids = names.map((name) => eventClaimKey(name, event.id));
       const orders =
@@ -322,11 +323,14 @@ interface Split {
  */
 function splitByPartition(group: WriteGroup, bySubject: Map<string, MemberRecord>): Split {
   const home = partitionOfGroup(group);
+  if (group.ledger === undefined) return { whole: group, home: group, moved: [] };
   const moved = new Map<string, PendingEvent[]>();
   const staying: PendingEvent[] = [];
   for (const pending of open(group)) {
     const holder = bySubject.get(pending.subject)!.id;
-    if (group.ledger === undefined || partitionOf(holder) === home) staying.push(pending);
+    // Whom nobody took over is where the chunk was sent.
+    const stays = holder === pending.subject || partitionOf(holder) === home;
+    if (stays) staying.push(pending);
     else moved.set(pending.subject, [...(moved.get(pending.subject) ?? []), pending]);
   }
   if (moved.size === 0) return { whole: group, home: group, moved: [] };
