@@ -1,7 +1,14 @@
 /** A flat table made ready for training: label, treatment, usable rows, what each column is. */
 import { CuecardError } from "../errors.js";
 import { type ColumnFinding, findKind, timesOf } from "./table-encoder.js";
-import { type Column, columnOf, readTable, type Table, type TableFormat } from "./table-read.js";
+import {
+  type Column,
+  columnOf,
+  type ReadTable,
+  readTable,
+  type Table,
+  type TableFormat,
+} from "./table-read.js";
 
 export interface TableProgress {
   /** `read`, `fit`, `score` … for a person to read. */
@@ -36,7 +43,7 @@ export interface TableOptions extends TableFormat {
 }
 
 export interface TableData {
-  readonly table: Table;
+  readonly table: ReadTable;
   /** Rows with a label (and an arm that is compared); rising, or in order of time. */
   readonly rows: Uint32Array;
   /** 0 or 1 by row number of the table. */

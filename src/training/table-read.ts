@@ -5,13 +5,18 @@ import { createGunzip } from "node:zlib";
 import { parse } from "csv-parse";
 import iconv from "iconv-lite";
 import { CuecardError } from "../errors.js";
+import { guessSeparator } from "../events/import-csv.js";
+import { detectEncoding } from "../events/import-encoding.js";
 
 export interface TableFormat {
-  /** Default `,`. */
+  /** Default: what stands most often in the first line. */
   readonly separator?: string;
   /** false: the first line is data and columns are called c1, c2, … Default true. */
   readonly header?: boolean;
-  /** Any name iconv knows; default UTF-8. A byte-order mark is dropped. */
+  /**
+   * Any name iconv knows; default UTF-8 or GB18030, told apart by the bytes. A byte-order mark is
+   * dropped.
+   */
   readonly encoding?: string;
 }
 
@@ -28,6 +33,11 @@ export interface Column {
 export interface Table {
   readonly columns: readonly Column[];
   readonly rowCount: number;
+}
+
+export interface ReadTable extends Table {
+  /** How the file was read, guessed or told. */
+  readonly format: Required<TableFormat>;
 }
 
 /** Cells that say "no value", after trimming. */
@@ -71,27 +81,20 @@ export async function readTable(
   path: string,
   format: TableFormat = {},
   onRows?: (rows: number) => void,
-): Promise<Table> {
-  const encoding = format.encoding ?? "utf8";
-  if (!iconv.encodingExists(encoding)) {
-    throw new CuecardError("file_invalid", `${encoding} is not a known encoding`);
-  }
-  const separator = format.separator ?? ",";
+): Promise<ReadTable> {
+  const { separator, header, encoding } = await settledFormat(path, format);
   const parser = parse({ delimiter: separator, bom: true, skip_empty_lines: true });
   let names: string[] = [];
   let builders: ColumnBuilder[] = [];
   let rowCount = 0;
-  const sources: (Readable | Duplex)[] = [createReadStream(path)];
-  if (path.endsWith(".gz")) sources.push(createGunzip());
-  sources.push(iconv.decodeStream(encoding) as Duplex);
   // A fault of any stream destroys the parser with it, so the loop below throws it.
-  pipeline([...sources, parser], () => undefined);
+  pipeline([...bytesOf(path), iconv.decodeStream(encoding) as Duplex, parser], () => undefined);
   try {
     for await (const record of parser as AsyncIterable<string[]>) {
       if (builders.length === 0) {
         builders = record.map(() => new ColumnBuilder());
-        names = namesOf(record, format.header ?? true, separator);
-        if (format.header ?? true) continue;
+        names = namesOf(record, header, separator);
+        if (header) continue;
       }
       for (let column = 0; column < builders.length; column++) {
         builders[column].set(rowCount, record[column]);
@@ -100,13 +103,57 @@ export async function readTable(
       if (rowCount % PROGRESS_EVERY_ROWS === 0) onRows?.(rowCount);
     }
   } catch (cause) {
-    if (cause instanceof CuecardError) throw cause;
-    throw new CuecardError("file_invalid", (cause as Error).message, { cause });
+    throw fileFault(cause);
   }
   if (rowCount === 0) throw new CuecardError("file_invalid", "the file holds no rows");
   onRows?.(rowCount);
   const columns = builders.map((builder, index) => builder.finish(names[index], rowCount));
-  return { columns, rowCount };
+  return { columns, rowCount, format: { separator, header, encoding } };
+}
+
+const fileFault = (cause: unknown): CuecardError =>
+  cause instanceof CuecardError
+    ? cause
+    : new CuecardError("file_invalid", (cause as Error).message, { cause });
+
+function bytesOf(path: string): (Readable | Duplex)[] {
+  const file = createReadStream(path);
+  return path.endsWith(".gz") ? [file, createGunzip()] : [file];
+}
+
+/** The bytes of the file, unpacked; a fault of any stream is thrown while they are read. */
+function readBytes(path: string): Readable {
+  const [file, unzip] = bytesOf(path);
+  if (unzip === undefined) return file;
+  pipeline([file, unzip], () => undefined);
+  return unzip;
+}
+
+async function settledFormat(path: string, format: TableFormat): Promise<Required<TableFormat>> {
+  if (format.encoding !== undefined && !iconv.encodingExists(format.encoding)) {
+    throw new CuecardError("file_invalid", `${format.encoding} is not a known encoding`);
+  }
+  try {
+    const encoding = format.encoding ?? (await detectEncoding(() => readBytes(path)));
+    const separator = format.separator ?? guessSeparator(await firstLine(path, encoding));
+    return { separator, header: format.header ?? true, encoding };
+  } catch (cause) {
+    throw fileFault(cause);
+  }
+}
+
+/** Enough for any header. */
+const FIRST_LINE_BYTES = 65_536;
+
+async function firstLine(path: string, encoding: string): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of readBytes(path) as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (chunk.includes(10) || bytes > FIRST_LINE_BYTES) break;
+  }
+  return iconv.decode(Buffer.concat(chunks), encoding).split(/\r?\n/, 1)[0];
 }
 
 function namesOf(record: readonly string[], header: boolean, separator: string): string[] {

@@ -27,15 +27,17 @@ export interface ScoredTable {
 }
 
 /**
- * Scores every row through the ONNX graph; the format of the file defaults to the training file's.
+ * Scores every row through the ONNX graph. Separator and encoding are told from the file, or are
+ * those of the training file where they cannot be.
  * @throws CuecardError `model_invalid`, `file_invalid`
  */
 export async function scoreTable(options: ScoreTableOptions): Promise<ScoredTable> {
   const { manifest, graph } = await readTableModel(options.model);
+  const { source } = manifest;
   const format = {
-    separator: options.separator ?? manifest.source.separator,
-    header: options.header ?? manifest.source.header,
-    encoding: options.encoding ?? manifest.source.encoding,
+    separator: options.separator ?? unlessGuessed(source.separator, [",", ";", "\t", "|"]),
+    header: options.header ?? source.header,
+    encoding: options.encoding ?? unlessGuessed(source.encoding, ["utf8", "gb18030"]),
   };
   const { onProgress } = options;
   const table = await readTable(options.file, format, (done) =>
@@ -71,6 +73,10 @@ export async function scoreTable(options: ScoreTableOptions): Promise<ScoredTabl
   }
   return { rows: table.rowCount, task: manifest.task, out: options.out };
 }
+
+/** What can be told from a file is, because it may differ from the file of training. */
+const unlessGuessed = (told: string, guessed: readonly string[]): string | undefined =>
+  guessed.includes(told) ? undefined : told;
 
 /** Nine significant digits tell every float32 apart, so that the file keeps the ranking. */
 const DIGITS = 9;

@@ -150,9 +150,7 @@ function describe(
     label: data.label,
     treatment: data.treatment,
     source: {
-      separator: options.separator ?? ",",
-      header: options.header ?? true,
-      encoding: options.encoding ?? "utf8",
+      ...data.table.format,
       rows: data.rows.length,
       positives: labelsOf(data, data.rows).reduce((sum, label) => sum + label, 0),
     },

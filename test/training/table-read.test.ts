@@ -39,11 +39,17 @@ describe("reading a flat table", () => {
 
   it("reads other separators, gzip, a byte-order mark and GB18030", async () => {
     expect((await cells("a;b\n1;2\n", { separator: ";" })).rows).toEqual([["1", "2"]]);
+    expect((await cells("a;b\n1,5;2\n")).rows).toEqual([["1,5", "2"]]);
+    expect((await cells("a\tb\n1\t2\n")).rows).toEqual([["1", "2"]]);
     expect((await cells(gzipSync("a,b\n1,2\n"), {}, "csv.gz")).rows).toEqual([["1", "2"]]);
     expect((await cells("\ufeffa,b\n1,2\n")).names).toEqual(["a", "b"]);
     const chinese = iconv.encode("姓名,城市\n张伟,上海\n", "gb18030");
-    const read = await cells(chinese, { encoding: "gb18030" });
-    expect(read).toEqual({ names: ["姓名", "城市"], rows: [["张伟", "上海"]] });
+    for (const encoding of ["gb18030", undefined]) {
+      const read = await cells(chinese, { encoding });
+      expect(read).toEqual({ names: ["姓名", "城市"], rows: [["张伟", "上海"]] });
+    }
+    const zipped = gzipSync(iconv.encode("姓名;城市\n张伟;上海\n", "gb18030"));
+    expect((await cells(zipped, {}, "csv.gz")).names).toEqual(["姓名", "城市"]);
   });
 
   it("names columns by number when there is no header", async () => {
@@ -65,7 +71,7 @@ describe("reading a flat table", () => {
     await expect(cells("a,b\n1,2\n3\n")).rejects.toThrow(refused(/line 3/));
     await expect(cells('a,b\n1,"2\n')).rejects.toThrow(refused(/Quote/));
     await expect(cells("a,a\n1,2\n")).rejects.toThrow(refused(/twice/));
-    await expect(cells("a;b\n1;2\n")).rejects.toThrow(refused(/separator ";"/));
+    await expect(cells("a;b\n1;2\n", { separator: "," })).rejects.toThrow(refused(/separator ";"/));
     await expect(cells("a,b\n")).rejects.toThrow(refused(/no rows/));
     await expect(cells("")).rejects.toThrow(refused(/no rows/));
     await expect(cells("not gzip", {}, "csv.gz")).rejects.toThrow(refused(/./));
