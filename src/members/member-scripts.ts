@@ -87,7 +87,7 @@ return {'ok'}
 
 /** KEYS: members of one partition. Returns the fields of each, in their order, behind one another. */
 export const readScript = defineScript<(Buffer | null)[]>({
-  name: "read_members",
+  name: "read_partition_members",
   lua: `
 local found = {}
 for i = 1, #KEYS do
