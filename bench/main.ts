@@ -59,6 +59,8 @@ const { positionals, values } = parseArgs({
     "member-sizes": { type: "string", default: "10000,100000,1000000" },
     "product-sizes": { type: "string", default: "1000,10000,100000" },
     only: { type: "string", default: "" },
+    node: { type: "string", default: process.execPath },
+    processes: { type: "string", default: "1,2" },
   },
 });
 
@@ -81,5 +83,7 @@ if (bench === undefined) {
     memberSizes: values["member-sizes"].split(",").map(Number),
     productSizes: values["product-sizes"].split(",").map(Number),
     only: values.only,
+    nodes: values.node.split(","),
+    processes: values.processes.split(",").map(Number),
   });
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { Profiler } from "node:inspector";
 import { projectRoot } from "./support/compile.js";
+import { flameGraph } from "./support/flame.js";
 import type { BenchOptions } from "./support/options.js";
 import { commitOf, machineOf, tableOf, writeSection } from "./support/results.js";
 import {
@@ -29,7 +30,8 @@ const STAGES: Record<string, readonly string[]> = {
   decode: ["decodeState"],
   "facts: stage and zone": ["stageOf", "zoneOf"],
   hydrate: ["hydrateRows"],
-  "onnx: JavaScript around": ["OnnxruntimeSessionHandler", "run"],
+  "trees: the ranker and the heads": ["spreadRows", "walkRows", "walkTrees"],
+  "trees: around the walks": ["run", "flush", "joined", "partOf"],
   "candidate sources": ["generateCandidates"],
   "candidate features": ["candidateFeatures"],
   "suggest: coupon, channel, order": ["suggest"],
@@ -85,7 +87,11 @@ async function profileRoute(
   const file = `${projectRoot}.data/bench/${route.name}.cpuprofile`;
   writeFileSync(file, JSON.stringify(profile));
   const text = breakdown(profile, route, answered, used);
-  process.stdout.write(`\n${text}\n\nProfile: ${file}\n`);
+  const flames = `bench/flame-${route.name}.svg`;
+  const perRequest = used / answered;
+  const title = `POST ${route.path}: ${perRequest.toFixed(0)} µs of processor time a request, commit ${commitOf()}, Node ${process.versions.node}`;
+  writeFileSync(projectRoot + flames, flameGraph(profile, title, perRequest));
+  process.stdout.write(`\n${text}\n\nProfile: ${file}\nFlame graph: ${flames}\n`);
   return text;
 }
 

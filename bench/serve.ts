@@ -1,6 +1,6 @@
 /**
  * How near serving comes to the limit of this machine: the same requests to a bare handler and to the
- * product, one process each, in alternating rounds of one run.
+ * product in alternating rounds of one run; once for each Node and number of processes asked for.
  */
 import { startProgress } from "../src/progress.js";
 import type { BenchOptions } from "./support/options.js";
@@ -27,21 +27,36 @@ interface Measured {
   readonly alone: Record<Side, { p50Ms: number }>;
 }
 
-const SIDES: readonly Side[] = ["limit", "ours"];
+const SIDES: readonly Side[] = ["limit", "bare", "ours"];
 const WARM_UP_SECONDS = 3;
 
 export async function benchServing(options: BenchOptions): Promise<void> {
-  const stage = await openServingStage(options);
-  try {
-    const measured = new Map<Route["name"], Measured>();
-    for (const route of ROUTES) measured.set(route.name, await measure(stage, route, options));
-    const degraded = await stage.ours.call("degraded", null);
-    const text = `${report(stage, measured, options)}\nAnswers of ours that were degraded: ${degraded}; runs done again because a request failed: ${spoiltRuns}.`;
-    process.stdout.write(`\n${text}\n`);
-    writeSection("serve", text);
-  } finally {
-    await stage.close();
+  const rows: string[][] = [];
+  let about = "";
+  let degraded = 0;
+  for (const node of options.nodes) {
+    for (const processes of options.processes) {
+      const stage = await openServingStage(options, { node, processes });
+      try {
+        for (const route of ROUTES) {
+          const figures = await measure(stage, route, options);
+          rows.push([route.name, stage.nodeVersion, String(processes), ...cellsOf(figures)]);
+        }
+        degraded += await stage.ours.call("degraded", null);
+        about = aboutOf(stage, options);
+      } finally {
+        await stage.close();
+      }
+    }
   }
+  const text = [
+    about,
+    tableOf([HEADER, ...rows]),
+    NOTES,
+    `Answers of ours that were degraded: ${degraded}; runs done again because a request failed: ${spoiltRuns}.`,
+  ].join("\n\n");
+  process.stdout.write(`\n${text}\n`);
+  writeSection("serve", text);
 }
 
 async function measure(
@@ -50,24 +65,24 @@ async function measure(
   options: BenchOptions,
 ): Promise<Measured> {
   const progress = startProgress(route.name);
-  const steps = options.rounds * 6 + 2;
+  const steps = SIDES.length * (3 * options.rounds + 1);
   let step = 0;
   const tick = (text: string): void => progress.update(step++ / steps, text);
   for (const side of SIDES) {
     tick(`warming up ${side}`);
     await saturate(stage, side, route, options, WARM_UP_SECONDS);
   }
-  const runs: Record<Side, Saturated[]> = { limit: [], ours: [] };
+  const runs: Record<Side, Saturated[]> = { limit: [], bare: [], ours: [] };
   for (let round = 0; round < options.rounds; round++) {
     for (const side of SIDES) {
       tick(`saturating ${side}`);
       runs[side].push(await saturate(stage, side, route, options, options.seconds));
     }
   }
-  const saturated = { limit: medianRun(runs.limit), ours: medianRun(runs.ours) };
+  const saturated = mapSides(runs, medianRun);
   const rate = saturated.ours.perSecond / 2;
-  const paced: Record<Side, Latency[]> = { limit: [], ours: [] };
-  const alone: Record<Side, Latency[]> = { limit: [], ours: [] };
+  const paced: Record<Side, Latency[]> = { limit: [], bare: [], ours: [] };
+  const alone: Record<Side, Latency[]> = { limit: [], bare: [], ours: [] };
   for (let round = 0; round < options.rounds; round++) {
     for (const side of SIDES) {
       const load = { ...stage.requests(side, route), seconds: options.seconds };
@@ -81,10 +96,16 @@ async function measure(
   return {
     saturated,
     rate,
-    paced: { limit: medianLatency(paced.limit), ours: medianLatency(paced.ours) },
-    alone: { limit: medianLatency(alone.limit), ours: medianLatency(alone.ours) },
+    paced: mapSides(paced, medianLatency),
+    alone: mapSides(alone, medianLatency),
   };
 }
+
+const mapSides = <T, R>(sides: Record<Side, T>, change: (value: T) => R): Record<Side, R> => ({
+  limit: change(sides.limit),
+  bare: change(sides.bare),
+  ours: change(sides.ours),
+});
 
 async function saturate(
   stage: ServingStage,
@@ -140,59 +161,70 @@ const medianLatency = (runs: readonly Latency[]): Latency => ({
 
 const ms = (value: number): string => value.toFixed(2);
 
-function rowOf(name: Route["name"], { saturated, rate, paced, alone }: Measured): string[] {
-  const { limit, ours } = saturated;
+const HEADER = [
+  "route",
+  "Node",
+  "processes",
+  "limit /s",
+  "bare /s",
+  "ours /s",
+  "efficiency",
+  "by CPU time",
+  "CPU µs ours",
+  "beyond limit",
+  "beyond bare",
+  "open loop /s",
+  "limit p50/p99 ms",
+  "bare p50/p99 ms",
+  "ours p50/p99 ms",
+  "sender late p99",
+  "alone p50 limit/bare/ours",
+];
+
+function cellsOf({ saturated, rate, paced, alone }: Measured): string[] {
+  const { limit, bare, ours } = saturated;
+  const cpuBeyond = (other: Saturated): string =>
+    (ours.cpuMicroseconds - other.cpuMicroseconds).toFixed(0);
+  const latency = ({ p50Ms, p99Ms }: { p50Ms: number; p99Ms: number }): string =>
+    `${ms(p50Ms)} / ${ms(p99Ms)}`;
   return [
-    name,
     limit.perSecond.toFixed(0),
+    bare.perSecond.toFixed(0),
     ours.perSecond.toFixed(0),
     (ours.perSecond / limit.perSecond).toFixed(2),
-    (1e6 / ours.perSecond - 1e6 / limit.perSecond).toFixed(0),
     (limit.cpuMicroseconds / ours.cpuMicroseconds).toFixed(2),
-    (ours.cpuMicroseconds - limit.cpuMicroseconds).toFixed(0),
+    ours.cpuMicroseconds.toFixed(0),
+    cpuBeyond(limit),
+    cpuBeyond(bare),
     rate.toFixed(0),
-    `${ms(paced.limit.p50Ms)} / ${ms(paced.limit.p99Ms)}`,
-    `${ms(paced.ours.p50Ms)} / ${ms(paced.ours.p99Ms)}`,
+    latency(paced.limit),
+    latency(paced.bare),
+    latency(paced.ours),
     ms(paced.ours.lateP99Ms),
-    `${ms(alone.limit.p50Ms)} / ${ms(alone.ours.p50Ms)}`,
+    `${ms(alone.limit.p50Ms)} / ${ms(alone.bare.p50Ms)} / ${ms(alone.ours.p50Ms)}`,
   ];
 }
 
-function report(
-  stage: ServingStage,
-  measured: ReadonlyMap<Route["name"], Measured>,
-  options: BenchOptions,
-): string {
+function aboutOf(stage: ServingStage, options: BenchOptions): string {
   const { world, reference, answerBytes } = stage;
-  const header = [
-    "one process",
-    "limit /s",
-    "ours /s",
-    "efficiency",
-    "µs beyond",
-    "by CPU time",
-    "CPU µs beyond",
-    "open loop /s",
-    "limit p50/p99 ms",
-    "ours p50/p99 ms",
-    "sender late p99",
-    "alone p50 limit/ours",
-  ];
-  const rows = [...measured].map(([name, figures]) => rowOf(name, figures));
   const { trees, depth, candidates } = REFERENCE;
   return [
-    `${new Date().toISOString().slice(0, 16)}Z, commit ${commitOf()}. ${machineOf()}; Node ${process.versions.node}, ` +
-      `Redis ${stage.redisVersion}; load, server and Redis share the machine. Seed ${options.seed}.`,
-    "",
-    tableOf([header, ...rows]),
+    `${new Date().toISOString().slice(0, 16)}Z, commit ${commitOf()}. ${machineOf()}; ` +
+      `Redis ${stage.redisVersion}; load, servers and Redis share the machine. Seed ${options.seed}.`,
     "",
     `Scores: 1 member, 3 fused heads of ${trees} trees of depth ${depth} (${reference.headsNodes} nodes). ` +
-      `Recommendations: ${candidates} candidates, ranker of ${trees} trees of depth ${depth} (${reference.rankerNodes} nodes), ` +
-      "coupon, channel, script, reasons.",
+      `Recommendations: ${candidates} candidates, all of them through a ranker of ${trees} trees of depth ${depth} ` +
+      `(${reference.rankerNodes} nodes), coupon, channel, script, reasons.`,
     `Spread over ${reference.pool.size} of ${world.memberIds.length} members, ${world.products} products, ${world.events} events. ` +
       `Answers of ${answerBytes.scores} and ${answerBytes.recommendations} bytes.`,
     `Closed loop: autocannon, ${options.connections} connections, ${options.rounds} alternating rounds of ${options.seconds} s after a warm-up, medians. ` +
-      "Open loop: half of ours' saturation on both sides, arrivals evenly spaced, nothing waits for an answer. " +
-      "The limit makes one run of a graph a request; ours gathers the heads of one turn, so that it may come out above 1. `by CPU time`: the same ratio by processor time of the serving process, which neighbours on the machine blur less.",
+      "Open loop: half of ours' saturation on all sides, arrivals evenly spaced, nothing waits for an answer.",
   ].join("\n");
 }
+
+const NOTES =
+  "`limit`: a bare node:http handler with one Redis read and one onnxruntime run of each graph. `bare`: the same " +
+  "handler with the product's own trees (docs/adr/0005) in place of onnxruntime, so that what lies beyond it is the " +
+  "way around the models alone. Efficiency is ours ÷ limit, and comes out above 1 where the trees, or gathering the " +
+  "heads of one turn, win more than the rest costs. `by CPU time`: the same ratio by processor time of the serving " +
+  "processes, which neighbours on the machine blur less.";

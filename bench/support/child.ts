@@ -1,5 +1,6 @@
 /** Processes of a bench and the calls between them. */
 import { type ChildProcess, fork } from "node:child_process";
+import cluster from "node:cluster";
 import { compiledPath } from "./compile.js";
 
 /** Name → function; inputs and results travel as structured clones. */
@@ -34,8 +35,12 @@ export class Child<C extends Calls> {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(e: Error): void }>();
   #count = 0;
 
-  constructor(name: string) {
-    this.#process = fork(compiledPath(name), [], { serialization: "advanced" });
+  /** `program`: a file of bench/support, or a process that runs one. `node`: what it runs on. */
+  constructor(program: string | ChildProcess, node = process.execPath) {
+    const name = typeof program === "string" ? program : "worker";
+    const options = { serialization: "advanced", execPath: node } as const;
+    this.#process =
+      typeof program === "string" ? fork(compiledPath(program), [], options) : program;
     this.#process.on("message", (answer: Answer) => {
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
@@ -61,4 +66,10 @@ export class Child<C extends Calls> {
   stop(): void {
     if (this.#process.connected) this.#process.disconnect();
   }
+}
+
+/** In a child: more processes of its own program, which share their ports as the product's do. */
+export function forkWorkers<C extends Calls>(count: number): Child<C>[] {
+  cluster.setupPrimary({ serialization: "advanced" });
+  return Array.from({ length: count }, () => new Child<C>(cluster.fork().process));
 }

@@ -8,8 +8,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { connectRedis, whenReady } from "../../src/redis/clients.js";
 import { memberKey } from "../../src/redis/keys.js";
+import { fasterOf } from "../../src/scoring/faster-scorer.js";
 import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
-import { answerCalls } from "./child.js";
+import type { Scorer } from "../../src/scoring/scorer.js";
+import { answerCalls, type Child, forkWorkers } from "./child.js";
 import { cpuMicroseconds } from "./cpu.js";
 import type { Pool } from "./reference-models.js";
 
@@ -19,19 +21,39 @@ export interface LimitStart {
   /** Bytes of an answer, without headers. */
   readonly scoresBytes: number;
   readonly recommendationsBytes: number;
+  /** Score with the product's own trees instead of onnxruntime: what is left is the way around. */
+  readonly ownTrees: boolean;
+  readonly processes: number;
 }
+
+type WorkerCalls = {
+  start(input: LimitStart): Promise<number>;
+  cpu(_: null): Promise<number>;
+};
+let workers: Child<WorkerCalls>[] = [];
 
 const floats = (path: string): Float32Array => {
   const bytes = readFileSync(path);
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 };
 
+async function scorerOf(path: string, ownTrees: boolean): Promise<Scorer> {
+  const bytes = readFileSync(path);
+  const scorer = await loadOnnxScorer(bytes);
+  return ownTrees ? fasterOf(bytes, scorer) : scorer;
+}
+
 async function start(input: LimitStart): Promise<number> {
-  const { pool } = input;
+  const { pool, ownTrees, processes } = input;
+  if (processes > 1) {
+    workers = forkWorkers(processes);
+    const each = { ...input, processes: 1 };
+    return (await Promise.all(workers.map((worker) => worker.call("start", each))))[0]!;
+  }
   const redis = connectRedis(input.target, "serve");
   await whenReady(redis, 10_000);
-  const heads = await loadOnnxScorer(readFileSync(pool.headsGraph));
-  const ranker = await loadOnnxScorer(readFileSync(pool.rankerGraph));
+  const heads = await scorerOf(pool.headsGraph, ownTrees);
+  const ranker = await scorerOf(pool.rankerGraph, ownTrees);
   const headRows = floats(pool.headRows);
   const rankerRows = floats(pool.rankerRows);
   const headSize = heads.featureCount;
@@ -76,6 +98,11 @@ async function start(input: LimitStart): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-const calls = { start, cpu: (_: null) => cpuMicroseconds() };
+async function cpu(_: null): Promise<number> {
+  const others = await Promise.all(workers.map((worker) => worker.call("cpu", null)));
+  return others.reduce((sum, one) => sum + one, cpuMicroseconds());
+}
+
+const calls = { start, cpu };
 export type LimitCalls = typeof calls;
 answerCalls(calls);

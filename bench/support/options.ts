@@ -18,4 +18,7 @@ export interface BenchOptions {
   readonly productSizes: readonly number[];
   /** quality: ids of data sets, separated by commas; empty: all of them. */
   readonly only: string;
+  /** serve: paths of the Nodes to serve on, and in how many processes. */
+  readonly nodes: readonly string[];
+  readonly processes: readonly number[];
 }

@@ -38,12 +38,24 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
-export type Side = "limit" | "ours";
+/** `bare`: the limit with the product's own trees in place of onnxruntime. */
+export type Side = "limit" | "bare" | "ours";
+
+/** What the servers run on. */
+export interface Setup {
+  /** Path of a Node. */
+  readonly node: string;
+  readonly processes: number;
+}
+
+const THIS_NODE: Setup = { node: process.execPath, processes: 1 };
 
 export interface ServingStage {
   readonly world: FilledWorld;
   readonly reference: Reference;
   readonly redisVersion: string;
+  /** Of the servers. */
+  readonly nodeVersion: string;
   readonly load: Child<LoadCalls>;
   readonly ours: Child<ServerCalls>;
   /** Bytes of ours' answers, which the limit returns too. */
@@ -55,7 +67,10 @@ export interface ServingStage {
   close(): Promise<void>;
 }
 
-export async function openServingStage(options: BenchOptions): Promise<ServingStage> {
+export async function openServingStage(
+  options: BenchOptions,
+  { node, processes } = THIS_NODE,
+): Promise<ServingStage> {
   const base = `${projectRoot}.data/bench`;
   mkdirSync(base, { recursive: true });
   const dataDir = mkdtempSync(`${base}/run-`);
@@ -63,41 +78,45 @@ export async function openServingStage(options: BenchOptions): Promise<ServingSt
   const redis = await startPrivateRedis({ dataDir, maxmemoryMb: 2048, logger });
   const target = redis.socketPath;
   const load = new Child<LoadCalls>("load-child");
-  const ours = new Child<ServerCalls>("server-child");
-  const limit = new Child<LimitCalls>("limit-child");
+  const ours = new Child<ServerCalls>("server-child", node);
+  const limit = new Child<LimitCalls>("limit-child", node);
+  const bare = new Child<LimitCalls>("limit-child", node);
   const close = async (): Promise<void> => {
-    for (const child of [load, ours, limit]) child.stop();
+    for (const child of [load, ours, limit, bare]) child.stop();
     await redis.stop();
     rmSync(dataDir, { recursive: true, force: true });
   };
   try {
     const prepared = await prepare(target, dataDir, options);
     const { pool } = prepared.reference;
-    const oursPort = await ours.call("start", { target, dataDir, adminApiKey: KEY });
+    const oursPort = await ours.call("start", { target, dataDir, adminApiKey: KEY, processes });
     await checkCandidates(oursPort, pool.ids.slice(0, 20));
     const answerBytes = {
       scores: await bytesOf(oursPort, ROUTES[0], pool.ids),
       recommendations: await bytesOf(oursPort, ROUTES[1], pool.ids),
     };
     const { scores: scoresBytes, recommendations: recommendationsBytes } = answerBytes;
-    const limitPort = await limit.call("start", {
-      target,
-      pool,
-      scoresBytes,
-      recommendationsBytes,
-    });
+    const bytes = { scoresBytes, recommendationsBytes };
+    const plain = { target, pool, ...bytes, ownTrees: false, processes };
+    const ports: Record<Side, number> = {
+      ours: oursPort,
+      limit: await limit.call("start", plain),
+      bare: await bare.call("start", { ...plain, ownTrees: true }),
+    };
+    const limits = { limit, bare };
     return {
       ...prepared,
       load,
       ours,
       answerBytes,
       requests: (side, { path, body }) => ({
-        port: side === "ours" ? oursPort : limitPort,
+        port: ports[side],
         path,
         key: KEY,
         bodies: pool.ids.map(body),
       }),
-      cpu: (side) => (side === "ours" ? ours.call("cpu", null) : limit.call("cpu", null)),
+      cpu: (side) => (side === "ours" ? ours.call("cpu", null) : limits[side].call("cpu", null)),
+      nodeVersion: await ours.call("versionOf", null),
       close,
     };
   } catch (error) {
