@@ -57,9 +57,9 @@ export interface Scaling {
 const KNOT_SHARES = [0.25, 0.5, 0.75];
 /** With fewer distinct values than this a feature stays straight. */
 const BEND_MIN_VALUES = 5;
-/** Shares between which values count as ordinary; beyond by half that span they are clipped. */
+/** Shares between which values count as ordinary; beyond by twice that span they are clipped. */
 const ORDINARY = [0.01, 0.99] as const;
-const CLIP_BEYOND = 0.5;
+const CLIP_BEYOND = 2;
 /** Enough for quantiles; more rows would only take longer. */
 const QUANTILE_ROWS = 20_000;
 

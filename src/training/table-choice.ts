@@ -1,15 +1,16 @@
 /**
  * Which learner a table gets: every recipe is tried on rows held out inside the training rows, and
- * the best by one stated criterion is taken, the simpler one where figures are as good as equal.
+ * the best by one stated criterion is taken. Where figures are as good as equal the simpler one is; in
+ * order of time, where one fold's luck weighs more, an average of the best (Clemen 1989).
  *
  * Rows in order of time are validated forward: fitted on the first half, held to the next tenth, and
  * so on; later folds count more, because they are nearer to what comes, and so do folds with more
  * positives, because their figures are surer. Other rows are validated in stratified folds.
  */
 import { auc, qini } from "./metrics.js";
-import { stratifiedFolds } from "./random.js";
 import { labelsOf, type TableData } from "./table-data.js";
 import { type Encoder, encodeRows, fitEncoder } from "./table-encoder.js";
+import { type Fold, innerFolds, MANY_ROWS } from "./table-folds.js";
 import {
   driftOfColumns,
   fitPart,
@@ -18,6 +19,7 @@ import {
   probabilitiesOf,
   type Recipe,
 } from "./table-parts.js";
+import { LINEAR, orderedRecipes, STRAIGHT, TREES } from "./table-recipes.js";
 import type { Xgboost } from "./xgboost.js";
 
 /** Rows of one treatment, or all; each arm becomes a head. */
@@ -61,99 +63,13 @@ export interface CrossFit {
   readonly rounds: readonly number[];
 }
 
-export interface Fold {
-  /** Positions in `rows`. */
-  readonly fit: Uint32Array;
-  readonly held: Uint32Array;
-  /** How much the fold counts. */
-  readonly weight: number;
-}
-
-const SLOW = { eta: 0.05, subsample: 0.8, lambda: 2 };
-const trees = (
-  name: string,
-  max_depth: number,
-  min_child_weight: number,
-  colsample_bytree: number,
-): Recipe => ({
-  name,
-  learner: "trees",
-  columns: "all",
-  params: { ...SLOW, max_depth, min_child_weight, colsample_bytree },
-});
-/** The first is sound on tables of a thousand to a million rows without tuning. */
-const TREES = [
-  trees("trees of depth 4", 4, 5, 0.7),
-  trees("trees of depth 3", 3, 10, 0.5),
-  trees("trees of depth 6", 6, 20, 0.5),
-];
-const linear = (l2: number, bends: boolean): Recipe => ({
-  name: `linear${bends ? " with bends" : ""}, penalty ${l2}`,
-  learner: "linear",
-  columns: "all",
-  l2,
-  bends,
-});
-const LINEAR = [linear(1e-2, true), linear(1e-3, true), linear(1e-1, true)];
-const STRAIGHT = [linear(1, false), linear(1e-2, false)];
-
 /** Figures nearer than this count as equal; then the simpler candidate is taken. */
 const TIE = { auc: 0.0005, qini: 0.0003 };
 /** Later parts differ more than random folds do. */
 const ORDERED_TIE = { auc: 0.002, qini: 0.0003 };
 /** With fewer rows a search would only follow chance. */
 const SEARCH_ROWS = 2000;
-/** Tables of more rows are searched on one fold, and cross-fitted on fewer. */
-const MANY_ROWS = 10_000;
-const FORWARD_FROM = 0.5;
-const FORWARD_FOLDS = 5;
 const BLEND_SHARES = [0.25, 0.5, 0.75];
-
-/** Recipes for rows in order of time: each as it is, and two ways around what drifts. */
-function orderedRecipes(hasDrift: boolean): Recipe[] {
-  const ways = (recipe: Recipe): Recipe[] =>
-    hasDrift
-      ? [
-          recipe,
-          { ...recipe, columns: "steady", name: `${recipe.name}, without what drifts` },
-          { ...recipe, columns: "relative", name: `${recipe.name}, drift relative to its level` },
-        ]
-      : [recipe];
-  const recent = { ...STRAIGHT[0], halfLife: 0.25, name: `${STRAIGHT[0].name}, recent rows first` };
-  return [...STRAIGHT.flatMap(ways), recent, ...ways(TREES[1]), TREES[0]];
-}
-
-/** Folds inside the training rows. `labels` are those of `rows`. */
-export function innerFolds(
-  labels: ArrayLike<number>,
-  strata: ArrayLike<number>,
-  settings: Pick<ChoiceSettings, "seed" | "isOrdered">,
-): Fold[] {
-  const count = labels.length;
-  const all = Uint32Array.from({ length: count }, (_, index) => index);
-  if (settings.isOrdered) {
-    const cut = (fold: number) =>
-      Math.round(count * (FORWARD_FROM + (fold * (1 - FORWARD_FROM)) / FORWARD_FOLDS));
-    return Array.from({ length: FORWARD_FOLDS }, (_, fold) => {
-      const [fit, held] = [all.slice(0, cut(fold)), all.slice(cut(fold), cut(fold + 1))];
-      const weight = fewest(labels, fit) < MIN_FIT_CLASS ? 0 : (fold + 1) * fewest(labels, held);
-      return { fit, held, weight };
-    }).filter(({ weight }) => weight > 0);
-  }
-  const size = count > MANY_ROWS ? 3 : 5;
-  const folds = stratifiedFolds(strata, size, settings.seed);
-  return Array.from({ length: size }, (_, fold) => ({
-    fit: all.filter((row) => folds[row] !== fold),
-    held: all.filter((row) => folds[row] === fold),
-    weight: 1,
-  }));
-}
-
-/** Rows of the rarer class. */
-function fewest(labels: ArrayLike<number>, positions: Uint32Array): number {
-  const positives = positions.reduce((sum, position) => sum + labels[position], 0);
-  return Math.min(positives, positions.length - positives);
-}
 
 /** Tries the recipes on `rows` and chooses. */
 export function choose(
@@ -299,15 +215,28 @@ class Trial {
         ),
       );
     const [line, forest] = [leader("linear"), leader("trees")];
-    const blends = BLEND_SHARES.map((share) => {
-      const parts = [
-        { crossFit: line, weight: 1 - share },
-        { crossFit: forest, weight: share },
-      ];
-      const name = `${(1 - share) * 100} % ${line.recipe.name} + ${share * 100} % ${forest.recipe.name}`;
+    const mixed = (name: string, members: readonly CrossFit[], shares: readonly number[]) => {
+      // On a common scale: a strong penalty shrinks margins, and says nothing about their worth.
+      const parts = members.map((crossFit, index) => ({
+        crossFit,
+        weight: shares[index] / (spreadOf(crossFit) || 1),
+      }));
       return { parts, tried: this.#figure(name, blended(parts)) };
+    };
+    const blends = BLEND_SHARES.map((share) =>
+      mixed(
+        `${(1 - share) * 100} % ${line.recipe.name} + ${share * 100} % ${forest.recipe.name}`,
+        [line, forest],
+        [1 - share, share],
+      ),
+    );
+    const ranked = singles.toSorted((a, b) => b.tried.figure - a.tried.figure);
+    const averages = (this.settings.isOrdered ? [3, 2] : []).map((count) => {
+      const members = ranked.slice(0, count).map(({ parts }) => parts[0].crossFit);
+      const name = `average of ${members.map(({ recipe }) => recipe.name).join(" and ")}`;
+      return mixed(name, members, new Array(count).fill(1 / count));
     });
-    const all = [...singles, ...blends];
+    const all = [...averages, ...singles, ...blends];
     const tie = this.#tie;
     const winner = simplest(
       all.map(({ tried }) => tried),
@@ -321,14 +250,13 @@ class Trial {
       why:
         winner === tried[0]
           ? `the best figure, ${winner.figure.toFixed(4)}`
-          : `${winner.figure.toFixed(4)} is within ${tie} of the best (${tried[0].figure.toFixed(4)}), and simpler`,
+          : `${winner.figure.toFixed(4)} is within ${tie} of the best (${tried[0].figure.toFixed(4)}), and ${averages.some((one) => one.tried === winner) ? "an average hangs least on one fold's luck" : "it is simpler"}`,
       parts: all.find((one) => one.tried === winner)?.parts ?? [],
     };
   }
 }
 
 const NONE: ReadonlySet<string> = new Set();
-const MIN_FIT_CLASS = 10;
 /**
  * With rows in order of time there are no rows to stop on that would not be either of the past or
  * those the figure is taken on.
@@ -359,6 +287,13 @@ export const blended = (parts: Choice["parts"]): Float64Array[] =>
       ),
     ),
   );
+
+/** Standard deviation of the margins of held-out rows, over all arms. */
+function spreadOf({ margins }: CrossFit): number {
+  const held = margins.flatMap((own) => [...own].filter((margin) => !Number.isNaN(margin)));
+  const centre = held.reduce((sum, margin) => sum + margin, 0) / held.length;
+  return Math.sqrt(held.reduce((sum, margin) => sum + (margin - centre) ** 2, 0) / held.length);
+}
 
 /** The first of the list that is within `tie` of the best. */
 function simplest(tried: readonly Tried[], tie: number): Tried {

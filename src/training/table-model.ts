@@ -7,9 +7,10 @@ import { CuecardError } from "../errors.js";
 import { calibrated, fitPlatt } from "./calibrate.js";
 import { adversarialAuc, type ColumnDrift } from "./drift.js";
 import type { Calibration } from "./onnx.js";
-import { type Arm, blended, type Choice, choose, innerFolds } from "./table-choice.js";
+import { type Arm, blended, type Choice, choose } from "./table-choice.js";
 import { checkClasses, labelsOf, type TableData } from "./table-data.js";
 import { type Encoder, encodeRows, fitEncoder } from "./table-encoder.js";
+import { innerFolds } from "./table-folds.js";
 import {
   driftOfColumns,
   fitPart,

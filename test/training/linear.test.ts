@@ -89,7 +89,7 @@ describe("ridge logistic regression", () => {
     const model = fitLinear(data, { l2: 1e-3 });
     const far = linearMargins(model, Float32Array.from([100, 0, 0, 1e9, 0, 0]), 2);
     expect(far[0]).toBe(far[1]);
-    expect(far[0]).toBeLessThan(15);
+    expect(far[0]).toBeLessThan(40);
   });
 
   it("takes constants, empty columns and perfect separation without harm", () => {

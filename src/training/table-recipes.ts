@@ -1,0 +1,48 @@
+/** The learners that are tried on a table. */
+import type { Recipe } from "./table-parts.js";
+
+const SLOW = { eta: 0.05, subsample: 0.8, lambda: 2 };
+const trees = (
+  name: string,
+  max_depth: number,
+  min_child_weight: number,
+  colsample_bytree: number,
+): Recipe => ({
+  name,
+  learner: "trees",
+  columns: "all",
+  params: { ...SLOW, max_depth, min_child_weight, colsample_bytree },
+});
+/** The first is sound on tables of a thousand to a million rows without tuning. */
+export const TREES = [
+  trees("trees of depth 4", 4, 5, 0.7),
+  trees("trees of depth 3", 3, 10, 0.5),
+  trees("trees of depth 6", 6, 20, 0.5),
+];
+const linear = (l2: number, bends: boolean): Recipe => ({
+  name: `linear${bends ? " with bends" : ""}, penalty ${l2}`,
+  learner: "linear",
+  columns: "all",
+  l2,
+  bends,
+});
+export const LINEAR = [linear(1e-2, true), linear(1e-3, true), linear(1e-1, true)];
+export const STRAIGHT = [linear(1, false), linear(1e-2, false)];
+
+/** Recipes for rows in order of time: each as it is, and two ways around what drifts. */
+export function orderedRecipes(hasDrift: boolean): Recipe[] {
+  const ways = (recipe: Recipe): Recipe[] =>
+    hasDrift
+      ? [
+          recipe,
+          { ...recipe, columns: "steady", name: `${recipe.name}, without what drifts` },
+          { ...recipe, columns: "relative", name: `${recipe.name}, drift relative to its level` },
+        ]
+      : [recipe];
+  const recent = [0.25, 0.1].map((halfLife) => ({
+    ...STRAIGHT[0],
+    halfLife,
+    name: `${STRAIGHT[0].name}, rows halved every ${halfLife * 100} %`,
+  }));
+  return [...ways(STRAIGHT[0]), STRAIGHT[1], ...recent, ...ways(TREES[1]), TREES[0]];
+}
