@@ -1,8 +1,6 @@
 /** Purchase and churn after the cut, by the heads trained before it, beside simple and stock models. */
 import { replayMembers } from "../../src/events/replay.js";
 import type { StoredModel } from "../../src/scoring/model-registry.js";
-import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
-import { bootstrap, type Interval } from "../../src/training/bootstrap.js";
 import {
   type Dataset,
   DatasetBuilder,
@@ -10,24 +8,13 @@ import {
   type HeadName,
   type Plan,
 } from "../../src/training/dataset.js";
-import { fitLinear, linearMargins } from "../../src/training/linear.js";
-import {
-  auc,
-  calibrationBins,
-  expectedCalibrationError,
-  gainCurve,
-  liftAt,
-  logLoss,
-  prAuc,
-  tenthsOf,
-} from "../../src/training/metrics.js";
+import { compareHead, type HeadComparison, OURS } from "../../src/training/head-figures.js";
+import { calibrationBins, gainCurve, liftAt, tenthsOf } from "../../src/training/metrics.js";
 import { calibrationSvg, gainSvg, liftSvg } from "../../src/training/plots.js";
-import { aucOver } from "../../src/training/resampled.js";
 import { DAY_MS, fitAliveAsOf, type Survey } from "../../src/training/survey.js";
-import { labelledRows, rowsOf } from "../../src/training/train-heads.js";
 import type { DataDeps } from "../../src/training/training-data.js";
 import { bestOf } from "./baselines.js";
-import { type QualityRow, range, type SetFigures, shown } from "./result.js";
+import { type Plot, type QualityRow, range, type SetFigures, shown } from "./result.js";
 import type { SetContext } from "./set.js";
 
 /** The log after the second import. */
@@ -47,53 +34,19 @@ export interface LaterHeads {
 /** Half of the purchase horizon, as in training. */
 const STEP_DAYS = 15;
 const BOOTSTRAP_ROUNDS = 200;
-const L2 = 0.01;
-const OWN = "cuecard";
-const FREQUENCY = "personal frequency";
 const TITLES: Record<HeadName, string> = {
   purchase: "purchase in 30 days",
   purchase7: "purchase in 7 days",
   churn: "churn",
 };
-
-interface Asked {
-  readonly head: HeadName;
-  readonly labels: Float32Array;
-  /** hash32 of each row's member. */
-  readonly members: readonly number[];
-  readonly probabilities: Float64Array;
-  /** Method → one score a row, higher for likelier; ours first. */
-  readonly scores: Readonly<Record<string, ArrayLike<number>>>;
-}
-
-export async function measureHeads(
-  { model, rows: data }: LaterHeads,
-  training: Dataset,
-  context: SetContext,
-): Promise<Omit<SetFigures, "protocol">> {
-  const scorer = await loadOnnxScorer(model.bytes);
-  const asked: Asked[] = [];
-  for (const [index, head] of HEAD_NAMES.entries()) {
-    context.onProgress(0.7 + index * 0.05, `${head}: baselines`);
-    const rows = Uint32Array.from({ length: data.rowCount }, (_, row) => row).filter(
-      (row) => data.heads[head].weights[row] === 1,
-    );
-    const later = labelledRows(data, head, rows);
-    const { margins, probabilities } = await scorer.run(later.rows, rows.length);
-    const column = HEAD_NAMES.indexOf(head);
-    const of = (values: Float32Array | undefined) =>
-      Float64Array.from(rows, (_, row) => values![row * scorer.width + column]);
-    asked.push({
-      head,
-      labels: later.labels,
-      members: Array.from(rows, (row) => data.member[row]),
-      probabilities: of(probabilities),
-      scores: { cuecard: of(margins), ...baselineScores(training, head, later.rows, context) },
-    });
-  }
-  await scorer.release();
-  return report(asked, data, context);
-}
+const NAMES: Readonly<Record<string, string>> = {
+  recency: "recency only",
+  frequency: "personal frequency",
+  alive: "P(alive) only",
+  linear: "linear, ridge",
+  xgboost_defaults: "XGBoost defaults",
+};
+const nameOf = (method: string): string => NAMES[method] ?? method;
 
 /** Rows after the cut, hydrated as serving would have at each instant; horizons are the model's. */
 export async function laterRows(
@@ -119,134 +72,111 @@ export async function laterRows(
   return builder.finish();
 }
 
-/** Fitted on the very rows the head learned from. */
-function baselineScores(
+/** `training`: what the heads learned from, and so do the baselines. */
+export async function measureHeads(
+  { model, rows: data }: LaterHeads,
   training: Dataset,
-  head: HeadName,
-  later: Float32Array,
-  { xgboost, seed, threads }: SetContext,
-): Record<string, ArrayLike<number>> {
-  const columnCount = training.names.length;
-  const rowCount = later.length / columnCount;
-  const learned = labelledRows(training, head, rowsOf(training, head, "train"));
-  const feature = (name: string): Float64Array => {
-    const column = training.names.indexOf(name);
-    const sign = head === "churn" ? -1 : 1;
-    // Whoever never ordered has neither recency nor frequency: last in both orders.
-    const value = (row: number) => later[row * columnCount + column];
-    return Float64Array.from({ length: rowCount }, (_, row) =>
-      Number.isNaN(value(row)) ? -1e9 : sign * value(row),
-    );
-  };
-  const stock = xgboost.trainTrees({
-    ...learned,
-    columnCount,
-    objective: "binary:logistic",
-    rounds: 100,
-    seed,
-    threads,
-  });
-  const linear = fitLinear({ ...learned, columnCount }, { l2: L2 });
-  return {
-    "recency only": feature("days_since_order").map((value) => (value === -1e9 ? value : -value)),
-    [FREQUENCY]: feature("orders_per_year"),
-    "linear, ridge": linearMargins(linear, later, rowCount),
-    "XGBoost, defaults": xgboost.predictMargins(stock, later, rowCount),
-  };
-}
-
-function report(
-  asked: readonly Asked[],
-  { snapshots, heads }: Dataset,
   context: SetContext,
-): Omit<SetFigures, "protocol"> {
-  const days = snapshots.map((at) => new Date(at).toISOString().slice(0, 10));
+): Promise<Omit<SetFigures, "protocol">> {
+  const { xgboost, threads, seed } = context;
+  const compared: [HeadName, HeadComparison][] = [];
+  for (const [index, head] of HEAD_NAMES.entries()) {
+    context.onProgress(0.7 + index * 0.05, `${head}: baselines`);
+    const known = Uint32Array.from({ length: data.rowCount }, (_, row) => row).filter(
+      (row) => data.heads[head].weights[row] === 1,
+    );
+    const settings = { xgboost, threads, seed, rounds: BOOTSTRAP_ROUNDS };
+    compared.push([head, await compareHead(model.bytes, training, data, head, known, settings)]);
+  }
+  const from = new Date(data.snapshots[0]).toISOString().slice(0, 10);
   return {
-    rows: asked.flatMap((one) => rowsFor(one, context.seed)),
-    tables: asked.map((one) => ({
-      caption: `${title(one.head)}: ${one.labels.length} rows, ${percent(rateOf(one))} of them positive.`,
-      rows: methodTable(one),
-    })),
+    rows: compared.flatMap(([head, one]) => rowsOf(head, one)),
+    tables: compared.map(([head, one]) => methodTable(head, one)),
     text: [
-      `Asked every ${STEP_DAYS} days from ${days[0]} as long as the label's window ends within the log. Churn means no order within the ` +
-        `customer's own silence threshold, ${heads.churn.horizonDays} days at most, among customers active at the time. Baselines learn from the same ` +
-        "rows of the same features as our heads.",
+      `Asked every ${STEP_DAYS} days from ${from} as long as the label's window ends within the log. Churn means no order within the ` +
+        `customer's own silence threshold, ${data.heads.churn.horizonDays} days at most, among customers active at the time. Baselines learn ` +
+        "from the same rows of the same features as our heads, and are calibrated on the same.",
+      ...notesOf(model),
     ],
-    plots: asked.flatMap((one) => plotsOf(one, context)),
+    plots: compared.flatMap(([head, one]) => plotsOf(head, one, context)),
   };
 }
 
-const title = (head: HeadName): string => TITLES[head][0].toUpperCase() + TITLES[head].slice(1);
-const rateOf = ({ labels }: Asked): number =>
-  labels.reduce((sum, label) => sum + label, 0) / labels.length;
-const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+const notesOf = ({ manifest }: StoredModel): string[] =>
+  (manifest.notes ?? []).length === 0
+    ? []
+    : [`What training noted:\n\n${manifest.notes!.map((note) => `- ${note}`).join("\n")}`];
 
-function rowsFor(
-  { head, labels, members, scores, probabilities }: Asked,
-  seed: number,
-): QualityRow[] {
+function rowsOf(head: HeadName, { figures, differences }: HeadComparison): QualityRow[] {
   const row = `online-retail, ${TITLES[head]}`;
-  const { cuecard: ours, ...others } = scores;
-  const resample = (figure: (rows: readonly number[]) => number): Interval =>
-    bootstrap(labels.length, figure, { rounds: BOOTSTRAP_ROUNDS, clusters: members, seed });
-  const baselines = mapValues(others, (values) => auc(values, labels));
+  const [own, ...others] = figures;
+  const baselines = Object.fromEntries(others.map((one) => [nameOf(one.method), one.auc.value]));
+  const leadOver = (name: string) =>
+    differences.find(({ against }) => nameOf(against) === name)!.auc;
   const over = bestOf(baselines);
-  const [own, rival] = [aucOver(ours, labels), aucOver(others[over], labels)];
-  const difference = auc(ours, labels) - baselines[over];
-  const frequency = aucOver(others[FREQUENCY], labels);
-  const ahead = auc(ours, labels) - baselines[FREQUENCY];
-  const margin = resample((rows) => own(rows) - frequency(rows));
-  const lead = { over, difference, ...resample((rows) => own(rows) - rival(rows)) };
+  const best = leadOver(over);
+  const margin = leadOver(NAMES.frequency);
   return [
     {
       row,
       metric: "AUC",
-      ours: auc(ours, labels),
-      interval: resample(own),
+      ours: own.auc.value,
+      interval: own.auc,
       baselines,
-      lead,
-      floor: { text: "beats personal frequency", reached: ahead > 0 },
+      lead: { over, difference: best.value, low: best.low, high: best.high },
+      floor: { text: "beats personal frequency", reached: margin.value > 0 },
       target: { text: `by a margin (${range(margin)})`, reached: margin.low > 0 },
     },
-    {
-      row,
-      metric: "calibration error (ECE)",
-      ours: expectedCalibrationError(probabilities, labels),
-    },
+    { row, metric: "calibration error (ECE)", ours: own.ece },
   ];
 }
 
-function methodTable({ labels, scores, probabilities }: Asked): string[][] {
-  const rows = Object.entries(scores).map(([method, values]) => [
-    method,
-    shown(auc(values, labels)),
-    shown(prAuc(values, labels)),
-    shown(liftAt(values, labels, 0.1), 2),
-    method === OWN ? shown(logLoss(probabilities, labels)) : "",
-    method === OWN ? shown(expectedCalibrationError(probabilities, labels)) : "",
-  ]);
-  return [["method", "AUC", "PR-AUC", "lift of the best tenth", "log loss", "ECE"], ...rows];
+function methodTable(
+  head: HeadName,
+  { figures, differences, labels, methods }: HeadComparison,
+): SetFigures["tables"][number] {
+  const positives = labels.reduce((sum, label) => sum + label, 0);
+  const share = ((100 * positives) / labels.length).toFixed(1);
+  const lead = (method: string): string => {
+    const found = differences.find(({ against }) => against === method)?.auc;
+    return found === undefined ? "" : `${shown(found.value)} (${range(found)})`;
+  };
+  return {
+    caption: `${TITLES[head][0].toUpperCase()}${TITLES[head].slice(1)}: ${labels.length} rows, ${share} % of them positive.`,
+    rows: [
+      ["method", "AUC", "PR-AUC", "lift of the best tenth", "log loss", "ECE", "our lead, AUC"],
+      ...figures.map((one) => [
+        nameOf(one.method),
+        shown(one.auc.value),
+        shown(one.prAuc.value),
+        shown(liftAt(methods[one.method].margins, labels, 0.1), 2),
+        shown(one.logLoss.value),
+        shown(one.ece),
+        lead(one.method),
+      ]),
+    ],
+  };
 }
 
-function plotsOf({ head, labels, scores, probabilities }: Asked, { plot }: SetContext) {
+function plotsOf(
+  head: HeadName,
+  { labels, methods }: HeadComparison,
+  { plot }: SetContext,
+): Plot[] {
   const name = TITLES[head];
-  const gains = Object.entries(scores).map(([method, values]) => ({
-    name: method,
-    points: gainCurve(values, labels),
-  }));
-  const bins = calibrationBins(probabilities, labels);
-  return [
-    {
-      file: plot(`${head}-calibration`, calibrationSvg(bins, `Calibration: ${name}`)),
-      title: `Calibration: ${name}`,
-    },
-    { file: plot(`${head}-gain`, gainSvg(gains, `Gain: ${name}`)), title: `Gain: ${name}` },
-    {
-      file: plot(`${head}-lift`, liftSvg(tenthsOf(scores.cuecard, labels), `Lift: ${name}`)),
-      title: `Lift: ${name}`,
-    },
+  const own = methods[OURS];
+  // Five curves can be told apart.
+  const gains = Object.entries(methods)
+    .filter(([method]) => method !== "alive")
+    .map(([method, { margins }]) => ({ name: nameOf(method), points: gainCurve(margins, labels) }));
+  const bins = calibrationBins(own.probabilities, labels);
+  const pictures: [string, string][] = [
+    ["Calibration", calibrationSvg(bins, `Calibration: ${name}`)],
+    ["Gain", gainSvg(gains, `Gain: ${name}`)],
+    ["Lift", liftSvg(tenthsOf(own.margins, labels), `Lift: ${name}`)],
   ];
+  return pictures.map(([kind, svg]) => ({
+    file: plot(`${head}-${kind.toLowerCase()}`, svg),
+    title: `${kind}: ${name}`,
+  }));
 }
-
-const mapValues = <T, R>(record: Readonly<Record<string, T>>, change: (value: T) => R) =>
-  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
