@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { shipDemoModels } from "./demo-models.js";
 import { benchGrowth } from "./growth.js";
+import { benchMemory } from "./memory.js";
 import { profileServing } from "./profile.js";
 import { benchQuality } from "./quality.js";
 import { benchScoring } from "./scoring.js";
@@ -27,6 +28,10 @@ const BENCHES: Record<string, Bench> = {
   scoring: {
     about: "how fast everyone is scored, beside the limit; writes bench/RESULTS.md",
     run: benchScoring,
+  },
+  memory: {
+    about: "what a member costs in memory, the log apart; writes bench/RESULTS.md",
+    run: benchMemory,
   },
   quality: {
     about: "how good the models are on public data; writes bench/QUALITY.md",

@@ -139,6 +139,8 @@ async function bytesAMember(partition: number): Promise<{ list: number; sortedSe
   return { list: list / count, sortedSet: sortedSet / count };
 }
 
-const calls = { start, ours, limit, top, bytesAMember };
+const stop = (_: null): Promise<void> => core.close();
+
+const calls = { start, ours, limit, top, bytesAMember, stop };
 export type ScoringCalls = typeof calls;
 answerCalls(calls);

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { factsOf, scoreMembers } from "../../src/decision/member-scores.js";
 import { encodeRecord } from "../../src/events/log-record.js";
 import { Pace } from "../../src/jobs/pace.js";
@@ -29,6 +29,9 @@ import {
   scoreAll,
   writeMembers,
 } from "./support/a-ranking.js";
+
+// A process is started and killed: a busy machine takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 
 const MEMBERS = 300;
 
