@@ -80,7 +80,7 @@ async function measureIn(directory: string, context: SetContext): Promise<SetFig
     tables: [...heads.tables, ...ranker.tables],
     text: [
       `First import: \`${before}\`. Second: \`${after}\`.`,
-      ...chosen(trained),
+      chosen(trained),
       ...heads.text,
       ...ranker.text,
     ],
@@ -89,9 +89,9 @@ async function measureIn(directory: string, context: SetContext): Promise<SetFig
 }
 
 /** What `train` answered: each model and why it serves. */
-function chosen(trained: string): string[] {
+function chosen(trained: string): string {
   const { models } = JSON.parse(trained) as { models: { name: string; reason: string }[] };
-  return models.map(({ name, reason }) => `\`train\` on ${name}: ${reason}.`);
+  return models.map(({ name, reason }) => `\`train\` on the ${name}: ${reason}.`).join(" ");
 }
 
 /** All that is asked of the store: the models trained before the cut, and the rows of after it. */
