@@ -7,16 +7,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { mastersOf, type RedisClient, toStoreError } from "../redis/clients.js";
 
 export interface PaceOptions {
-  /** Work between two times of listening. Default 1 s. */
+  /** Work between two times of listening. Default 2 s. */
   readonly everyMs?: number;
-  /** Length of one. Default 40 ms: 4 % of an undisturbed walk. */
+  /** Length of one. Default 100 ms: 5 % of an undisturbed walk. */
   readonly listenMs?: number;
 }
 
-const EVERY_MS = 1_000;
-const LISTEN_MS = 40;
-/** Of others, over all nodes; what idle processes of ours ask stays below. */
-const QUIET_COMMANDS_PER_SECOND = 200;
+const EVERY_MS = 2_000;
+const LISTEN_MS = 100;
+/** Of others, over all nodes: an idle serve process asks about a dozen. */
+const QUIET_COMMANDS_PER_SECOND = 100;
 /** Pause for each millisecond of work while others are served. */
 const BUSY_PAUSE = 3;
 const PAUSE_MAX_MS = 250;
@@ -51,11 +51,13 @@ export class Pace {
 
   private async listen(): Promise<void> {
     const worked = performance.now() - this.workSince;
+    const began = performance.now();
     const before = await this.commands();
     await sleep(this.listenMs, undefined, { signal: this.signal });
     // Those with which it was asked the first time left out.
     const heard = (await this.commands()) - before - mastersOf(this.client).length;
-    this.busy = heard * 1_000 > QUIET_COMMANDS_PER_SECOND * this.listenMs;
+    const seconds = (performance.now() - began) / 1_000;
+    this.busy = heard > QUIET_COMMANDS_PER_SECOND * seconds;
     this.listenAt = performance.now() + this.everyMs;
     this.workSince = performance.now() - worked;
   }
