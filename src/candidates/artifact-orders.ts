@@ -10,8 +10,6 @@ export interface ArtifactOrders {
   readonly segmentPeak: Float32Array;
   /** Per segment, positions in the artifacts by falling `popularityOf`. */
   readonly segmentTop: readonly Int32Array[];
-  /** fingerprint40 → position in the artifacts. */
-  readonly positionOf: ReadonlyMap<number, number>;
 }
 
 const known = new WeakMap<CandidateArtifacts, ArtifactOrders>();
@@ -30,13 +28,15 @@ export function ordersOf(artifacts: CandidateArtifacts): ArtifactOrders {
   const segmentTop = segments.map((_, row) => {
     sums.reset();
     for (let artifact = 0; artifact < count; artifact++) {
+      // Behind so many of everyone's favourites, who is unknown to the segment cannot come among them.
+      const inSegment = segmentPopularity[row * count + artifact] > 0;
+      if (!inSegment && artifact >= SEGMENT_PRODUCTS_KEPT) continue;
       const score = relativePopularity(artifacts, segmentPeak, row, artifact);
       if (score > 0) sums.add(artifact, score);
     }
     return Int32Array.from(sums.top(SEGMENT_PRODUCTS_KEPT));
   });
-  const positionOf = new Map(Array.from(products, (fingerprint, i) => [fingerprint, i]));
-  const orders = { segmentPeak, segmentTop, positionOf };
+  const orders = { segmentPeak, segmentTop };
   known.set(artifacts, orders);
   return orders;
 }

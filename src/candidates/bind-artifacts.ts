@@ -71,15 +71,15 @@ function mapProducts(
   before: BoundArtifacts | undefined,
 ): Mapping {
   if (before?.snapshot.indexOf === snapshot.indexOf) return before;
-  const { positionOf } = ordersOf(artifacts);
   // Where products were only added, those known stay what they were.
   const kept = before !== undefined && beginsWith(snapshot, before.snapshot) ? before : undefined;
   const toCatalog = kept?.toCatalog.slice() ?? new Int32Array(artifacts.products.length).fill(-1);
   const toArtifact = new Int32Array(snapshot.products.length).fill(-1);
   if (kept !== undefined) toArtifact.set(kept.toArtifact);
-  for (let index = kept?.toArtifact.length ?? 0; index < toArtifact.length; index++) {
-    const artifact = positionOf.get(snapshot.fingerprint[index]);
-    if (artifact === undefined) continue;
+  for (let artifact = 0; artifact < toCatalog.length; artifact++) {
+    if (toCatalog[artifact] !== -1) continue;
+    const index = snapshot.indexOfFingerprint.get(artifacts.products[artifact]);
+    if (index === undefined) continue;
     toCatalog[artifact] = index;
     toArtifact[index] = artifact;
   }
