@@ -1,11 +1,23 @@
 /** Sparse sums over a dense range, cleared by what was touched, with the largest ones on demand. */
+
+/** A sum's rank as one number: the bits of its float, which order as positive floats do, above its key. */
+const KEYS = 2 ** 22;
+const FLOAT = new Float32Array(1);
+const BITS = new Uint32Array(FLOAT.buffer);
+
+function rankOf(key: number, sum: number): number {
+  FLOAT[0] = sum;
+  return BITS[0] * KEYS + (KEYS - 1 - key);
+}
+
 export class Sums {
   #value: Float32Array;
   /** Largest single amount of each sum. */
   #peak: Float32Array;
   #touched: Int32Array;
   #count = 0;
-  readonly #heap: number[] = [];
+  /** Ranks of the largest so far, the least of them on top. */
+  #heap = new Float64Array(0);
 
   constructor(size: number) {
     this.#value = new Float32Array(size);
@@ -15,7 +27,10 @@ export class Sums {
 
   /** Clears, and makes room for keys below `size`. */
   reset(size = this.#value.length): void {
-    for (let i = 0; i < this.#count; i++) this.#value[this.#touched[i]] = 0;
+    const [value, touched, count] = [this.#value, this.#touched, this.#count];
+    // Where a good part was touched, clearing everything is quicker than finding what was.
+    if (count * 8 > value.length) value.fill(0);
+    else for (let i = 0; i < count; i++) value[touched[i]] = 0;
     this.#count = 0;
     if (size > this.#value.length) {
       this.#value = new Float32Array(size);
@@ -49,41 +64,41 @@ export class Sums {
     }
   }
 
-  /** Keys of the `limit` largest sums, largest first, ties by key. Valid until the next call. */
-  top(limit: number): readonly number[] {
-    const heap = this.#heap;
-    heap.length = 0;
+  /** Keys of the `limit` largest sums, largest first, ties by key; keys below 4 million. */
+  top(limit: number): number[] {
+    if (this.#heap.length < limit) this.#heap = new Float64Array(limit);
+    const [heap, value, touched] = [this.#heap, this.#value, this.#touched];
+    let size = 0;
     for (let i = 0; i < this.#count; i++) {
-      const key = this.#touched[i];
-      if (heap.length < limit) {
-        heap.push(key);
-        if (heap.length === limit) for (let p = (limit >> 1) - 1; p >= 0; p--) this.#sink(p);
-      } else if (limit > 0 && this.#less(heap[0], key)) {
-        heap[0] = key;
-        this.#sink(0);
+      const key = touched[i];
+      const rank = rankOf(key, value[key]);
+      if (size < limit) {
+        heap[size++] = rank;
+        if (size === limit) for (let p = (limit >> 1) - 1; p >= 0; p--) sink(heap, size, p);
+      } else if (limit > 0 && rank > heap[0]) {
+        heap[0] = rank;
+        sink(heap, size, 0);
       }
     }
-    return heap.sort((a, b) => this.#value[b] - this.#value[a] || a - b);
+    // Sorting plain numbers is several times faster than calling a comparator.
+    heap.subarray(0, size).sort();
+    const keys: number[] = [];
+    for (let i = size - 1; i >= 0; i--) keys.push(KEYS - 1 - (heap[i] % KEYS));
+    return keys;
   }
+}
 
-  #less(a: number, b: number): boolean {
-    const difference = this.#value[a] - this.#value[b];
-    return difference < 0 || (difference === 0 && a > b);
+/** Moves the rank at `start` down to its place among the `size` first. */
+function sink(heap: Float64Array, size: number, start: number): void {
+  const rank = heap[start];
+  let parent = start;
+  for (;;) {
+    let child = 2 * parent + 1;
+    if (child >= size) break;
+    if (child + 1 < size && heap[child + 1] < heap[child]) child++;
+    if (heap[child] >= rank) break;
+    heap[parent] = heap[child];
+    parent = child;
   }
-
-  #sink(start: number): void {
-    const heap = this.#heap;
-    let parent = start;
-    for (;;) {
-      const left = 2 * parent + 1;
-      let least = parent;
-      if (left < heap.length && this.#less(heap[left], heap[least])) least = left;
-      if (left + 1 < heap.length && this.#less(heap[left + 1], heap[least])) least = left + 1;
-      if (least === parent) return;
-      const key = heap[parent];
-      heap[parent] = heap[least];
-      heap[least] = key;
-      parent = least;
-    }
-  }
+  heap[parent] = rank;
 }
