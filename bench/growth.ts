@@ -2,6 +2,7 @@
  * What ten and a hundred times the members or products cost: a request, memory, a start, the jobs. All
  * sizes stand side by side, and requests are measured in alternating rounds of one run.
  */
+import type { JobName } from "../src/jobs/job.js";
 import { startProgress } from "../src/progress.js";
 import { Child } from "./support/child.js";
 import type { LoadCalls } from "./support/load-child.js";
@@ -18,7 +19,7 @@ const RATES: Record<Route["name"], number> = { scores: 600, recommendations: 120
 const MEMBERS_ASKED = 4_096;
 /** Trees a model in the training that is timed: the trees themselves grow with the rows alone. */
 const ROUNDS_TRAINED = 10;
-const JOBS = ["archive", "stages", "score"] as const;
+const JOBS: readonly JobName[] = ["archive", "stages", "score"];
 const WARM_UP_SECONDS = 3;
 const MIB = 2 ** 20;
 

@@ -10,6 +10,7 @@ import { benchServing } from "./serve.js";
 import { benchStart } from "./start.js";
 import { compileBench } from "./support/compile.js";
 import type { BenchOptions } from "./support/options.js";
+import { benchSwap } from "./swap.js";
 
 interface Bench {
   readonly about: string;
@@ -45,6 +46,10 @@ const BENCHES: Record<string, Bench> = {
     about: "requests, memory and jobs with ten and a hundred times the members or products",
     run: benchGrowth,
   },
+  swap: {
+    about: "recommendations while a model is trained, and while models are swapped",
+    run: benchSwap,
+  },
   "demo-models": {
     about: "makes the small models shipped in models/ from the demo world",
     run: shipDemoModels,
@@ -61,6 +66,7 @@ const { positionals, values } = parseArgs({
     everyone: { type: "string", default: "1000000" },
     seed: { type: "string", default: "1" },
     products: { type: "string", default: "100000" },
+    rate: { type: "string", default: "200" },
     "member-sizes": { type: "string", default: "10000,100000,1000000" },
     "product-sizes": { type: "string", default: "1000,10000,100000" },
     only: { type: "string", default: "" },
@@ -85,6 +91,7 @@ if (bench === undefined) {
     everyone: Number(values.everyone),
     seed: Number(values.seed),
     products: Number(values.products),
+    rate: Number(values.rate),
     memberSizes: values["member-sizes"].split(",").map(Number),
     productSizes: values["product-sizes"].split(",").map(Number),
     only: values.only,

@@ -13,6 +13,8 @@ export interface BenchOptions {
   readonly seed: number;
   /** Of the catalog, for `start`. */
   readonly products: number;
+  /** Requests a second, for `swap`. */
+  readonly rate: number;
   /** For `growth`, ascending: one of both is held at its middle while the other grows. */
   readonly memberSizes: readonly number[];
   readonly productSizes: readonly number[];

@@ -1,9 +1,11 @@
 /** Work on a store of any size, in a process of its own so that its memory and time are its own. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { decodeArtifacts } from "../../src/candidates/artifacts-codec.js";
 import { loadConfig } from "../../src/config.js";
 import { type Core, openCore } from "../../src/core.js";
 import { jobFunctions, train } from "../../src/job-functions.js";
-import type { JobFunctions, JobResult } from "../../src/jobs/job.js";
+import type { JobName, JobResult } from "../../src/jobs/job.js";
+import { manifestFor } from "../../src/scoring/manifest.js";
 import { createLogger } from "../../src/telemetry.js";
 import { answerCalls } from "./child.js";
 import { cpuMicroseconds } from "./cpu.js";
@@ -21,7 +23,7 @@ export interface StoreOf {
   readonly dataDir: string;
 }
 
-const logger = createLogger("error");
+const logger = createLogger("fatal");
 
 async function withStore<T>(
   { target, dataDir }: StoreOf,
@@ -75,15 +77,9 @@ export interface JobFigures {
 }
 
 /** `rounds`: trees a model, for `train`. */
-const job = (input: StoreOf & { name: string; rounds?: number }): Promise<JobFigures> =>
+const job = (input: StoreOf & { name: JobName; rounds?: number }): Promise<JobFigures> =>
   withStore(input, async (core) => {
-    const functions: Partial<Record<string, JobFunctions[keyof JobFunctions]>> = jobFunctions(
-      core,
-      core.config,
-      false,
-    );
-    const run = functions[input.name];
-    if (run === undefined) throw new Error(`there is no job ${input.name}`);
+    const run = jobFunctions(core, core.config, false)[input.name];
     const before = cpuMicroseconds();
     const begun = performance.now();
     const result =
@@ -109,11 +105,43 @@ const job = (input: StoreOf & { name: string; rounds?: number }): Promise<JobFig
     };
   });
 
-const jobNames = (input: StoreOf): Promise<string[]> =>
-  withStore(input, async (core) => Object.keys(jobFunctions(core, core.config, false)));
+let publishing: { stop(): Promise<number> } | undefined;
+
+/**
+ * Publishes the same graphs as new versions, again and again: every server opens them anew. Answers
+ * after the first.
+ */
+function startPublishing(input: StoreOf & { everyMs: number }): Promise<void> {
+  const stopped = new AbortController();
+  return new Promise((resolve, reject) => {
+    const done = withStore(input, async ({ models }) => {
+      for (let published = 1; ; published++) {
+        for (const name of ["heads", "ranker"]) await publishAgain(models, name);
+        resolve();
+        await sleep(input.everyMs, undefined, stopped).catch(() => undefined);
+        if (stopped.signal.aborted) return published;
+      }
+    });
+    done.catch(reject);
+    const stop = (): Promise<number> => {
+      stopped.abort();
+      return done;
+    };
+    publishing = { stop };
+  });
+}
+
+async function publishAgain(models: Core["models"], name: string): Promise<void> {
+  const { bytes, manifest } = await models.get(name, (await models.champion(name))!);
+  const fresh = manifestFor(bytes, { ...manifest, createdAt: Date.now() });
+  await models.publish(name, bytes, fresh, { alias: "champion" });
+}
+
+/** Versions published of each model. */
+const stopPublishing = (_: null): Promise<number> => publishing!.stop();
 
 const memory = (input: StoreOf): Promise<number> => withStore(input, usedMemory);
 
-const calls = { fill, reference, job, jobNames, memory };
+const calls = { fill, reference, startPublishing, stopPublishing, job, memory };
 export type ScaleCalls = typeof calls;
 answerCalls(calls);

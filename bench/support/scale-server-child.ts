@@ -13,7 +13,7 @@ async function start({ target, dataDir, adminApiKey }: ServerStart) {
     ADMIN_API_KEY: adminApiKey,
     HOST: "127.0.0.1",
     PORT: "0",
-    LOG_LEVEL: "error",
+    LOG_LEVEL: "fatal",
   });
   const begun = performance.now();
   const { port } = await startServer(config, target, createLogger(config.logLevel));

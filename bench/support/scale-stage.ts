@@ -1,5 +1,6 @@
 /** A Redis of its own, filled to a size, with artifacts and the reference models in force. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import type { JobName } from "../../src/jobs/job.js";
 import { closeRedis, connectRedis, whenReady } from "../../src/redis/clients.js";
 import { startPrivateRedis } from "../../src/redis/private-redis.js";
 import { createLogger } from "../../src/telemetry.js";
@@ -29,8 +30,8 @@ export interface ScaleStageOptions {
   readonly scale: Scale;
   /** Trees a model of a training; 0: none is run. */
   readonly rounds: number;
-  /** Beside those that serving needs, where there is such a job. */
-  readonly jobs: readonly string[];
+  /** Beside those that serving needs. */
+  readonly jobs: readonly JobName[];
 }
 
 /** Fills, fits, and runs the jobs asked for, archive first as a shop of this age would have it. */
@@ -51,10 +52,20 @@ export async function openScaleStage(options: ScaleStageOptions): Promise<ScaleS
     const now = Date.now();
     process.stderr.write(`${scale.members} members, ${scale.products} products: filling\n`);
     const filled = await inChild((child) => child.call("fill", { ...store, scale, now }));
-    const { figures: jobs, archivedBytes } = await runJobs(store, options);
+    const jobs = new Jobs(store);
+    let archivedBytes: number | undefined;
+    if (options.jobs.includes("archive")) {
+      await jobs.run("archive");
+      archivedBytes = await inChild((child) => child.call("memory", store));
+    }
+    await jobs.run("candidates");
+    await jobs.run("artifacts");
+    if (options.rounds > 0) await jobs.run("train", { rounds: options.rounds });
     process.stderr.write("  reference models\n");
     const members = await inChild((child) => child.call("reference", { ...store, scale, now }));
-    return { scale, store, redisVersion, filled, archivedBytes, members, jobs, close };
+    for (const name of options.jobs) if (name !== "archive") await jobs.run(name);
+    const { figures } = jobs;
+    return { scale, store, redisVersion, filled, archivedBytes, members, jobs: figures, close };
   } catch (error) {
     await close();
     throw error;
@@ -83,29 +94,20 @@ async function withoutDisk(target: string): Promise<string> {
   }
 }
 
-async function runJobs(
-  store: StoreOf,
-  { jobs: extra, rounds }: ScaleStageOptions,
-): Promise<{ figures: Map<string, JobFigures>; archivedBytes: number | undefined }> {
-  const known = await inChild((child) => child.call("jobNames", store));
-  const figures = new Map<string, JobFigures>();
-  const run = async (name: string, options: { rounds?: number } = {}): Promise<void> => {
-    process.stderr.write(`  ${name}`);
-    const one = await inChild((child) => child.call("job", { ...store, name, ...options }));
-    process.stderr.write(
-      `: ${one.seconds.toFixed(1)} s, ${(one.peakBytes / 2 ** 20).toFixed(0)} MiB\n`,
-    );
-    figures.set(name, one);
-  };
-  const wanted = (name: string): boolean => extra.includes(name) && known.includes(name);
-  let archivedBytes: number | undefined;
-  if (wanted("archive")) {
-    await run("archive");
-    archivedBytes = await inChild((child) => child.call("memory", store));
+/** Jobs of one store, each in a process of its own. */
+class Jobs {
+  readonly figures = new Map<string, JobFigures>();
+  readonly #store: StoreOf;
+
+  constructor(store: StoreOf) {
+    this.#store = store;
   }
-  await run("candidates");
-  await run("artifacts");
-  for (const name of extra) if (name !== "archive" && wanted(name)) await run(name);
-  if (rounds > 0) await run("train", { rounds });
-  return { figures, archivedBytes };
+
+  async run(name: JobName, options: { rounds?: number } = {}): Promise<void> {
+    process.stderr.write(`  ${name}`);
+    const one = await inChild((child) => child.call("job", { ...this.#store, name, ...options }));
+    const mib = (one.peakBytes / 2 ** 20).toFixed(0);
+    process.stderr.write(`: ${one.seconds.toFixed(1)} s, ${mib} MiB\n`);
+    this.figures.set(name, one);
+  }
 }

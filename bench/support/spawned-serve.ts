@@ -19,7 +19,7 @@ export interface SpawnedServe {
 }
 
 /** As production compiles it, like all else that is measured. */
-const compiledMain = compiledPath("../../src/main");
+export const compiledMain = compiledPath("../../src/main");
 const POLL_MS = 3;
 const START_MAX_MS = 60_000;
 
