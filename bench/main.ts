@@ -35,7 +35,8 @@ const BENCHES: Record<string, Bench> = {
     run: benchMemory,
   },
   quality: {
-    about: "how good the models are on public data; writes bench/QUALITY.md",
+    about:
+      "how good the models are on public data (CUECARD_DATASETS; --only bank,tafeng); writes bench/QUALITY.md",
     run: benchQuality,
   },
   start: {
