@@ -46,6 +46,12 @@ const NAMES: Readonly<Record<string, string>> = {
   linear: "linear, ridge",
   xgboost_defaults: "XGBoost defaults",
 };
+/** What a head is judged by: of churn, whether those named first do leave. */
+const METRICS: Record<HeadName, { key: "auc" | "prAuc"; name: string }> = {
+  purchase: { key: "auc", name: "AUC" },
+  purchase7: { key: "auc", name: "AUC" },
+  churn: { key: "prAuc", name: "PR-AUC" },
+};
 const nameOf = (method: string): string => NAMES[method] ?? method;
 
 /** Rows after the cut, hydrated as serving would have at each instant; horizons are the model's. */
@@ -109,19 +115,20 @@ const notesOf = ({ manifest }: StoredModel): string[] =>
 
 function rowsOf(head: HeadName, { figures, differences }: HeadComparison): QualityRow[] {
   const row = `online-retail, ${TITLES[head]}`;
+  const { key, name: metric } = METRICS[head];
   const [own, ...others] = figures;
-  const baselines = Object.fromEntries(others.map((one) => [nameOf(one.method), one.auc.value]));
+  const baselines = Object.fromEntries(others.map((one) => [nameOf(one.method), one[key].value]));
   const leadOver = (name: string) =>
-    differences.find(({ against }) => nameOf(against) === name)!.auc;
+    differences.find(({ against }) => nameOf(against) === name)![key];
   const over = bestOf(baselines);
   const best = leadOver(over);
   const margin = leadOver(NAMES.frequency);
   return [
     {
       row,
-      metric: "AUC",
-      ours: own.auc.value,
-      interval: own.auc,
+      metric,
+      ours: own[key].value,
+      interval: { low: own[key].low, high: own[key].high },
       baselines,
       lead: { over, difference: best.value, low: best.low, high: best.high },
       floor: { text: "beats personal frequency", reached: margin.value > 0 },
@@ -135,16 +142,25 @@ function methodTable(
   head: HeadName,
   { figures, differences, labels, methods }: HeadComparison,
 ): SetFigures["tables"][number] {
+  const { key, name: metric } = METRICS[head];
   const positives = labels.reduce((sum, label) => sum + label, 0);
   const share = ((100 * positives) / labels.length).toFixed(1);
   const lead = (method: string): string => {
-    const found = differences.find(({ against }) => against === method)?.auc;
+    const found = differences.find(({ against }) => against === method)?.[key];
     return found === undefined ? "" : `${shown(found.value)} (${range(found)})`;
   };
   return {
     caption: `${TITLES[head][0].toUpperCase()}${TITLES[head].slice(1)}: ${labels.length} rows, ${share} % of them positive.`,
     rows: [
-      ["method", "AUC", "PR-AUC", "lift of the best tenth", "log loss", "ECE", "our lead, AUC"],
+      [
+        "method",
+        "AUC",
+        "PR-AUC",
+        "lift of the best tenth",
+        "log loss",
+        "ECE",
+        `our lead, ${metric}`,
+      ],
       ...figures.map((one) => [
         nameOf(one.method),
         shown(one.auc.value),
