@@ -2,9 +2,10 @@
 import type { Command } from "commander";
 import type { Config } from "./config.js";
 import { CuecardError } from "./errors.js";
-import { train } from "./job-functions.js";
+import { fitDeps, train } from "./job-functions.js";
 import { startProgress } from "./progress.js";
 import { readStamp } from "./redis/store-stamp.js";
+import { evaluateModels, formatReports } from "./training/evaluate.js";
 import { sequencesReport, tableReportLines } from "./training/report-lines.js";
 import { evaluateSequences, type SequencesOptions } from "./training/sequences.js";
 import {
@@ -149,16 +150,12 @@ function addScore(program: Command): void {
 function addEvaluate(program: Command, config: () => Config): void {
   const evaluate = program
     .command("evaluate")
-    .description("held-out report of the models that serve")
-    .action(async () => {
+    .description("held-out report of the models that serve: at training, and on the log of now")
+    .option("--json", "the whole report as JSON", false)
+    .action(async ({ json }: { json: boolean }) => {
       await withCore(config(), async (core) => {
-        for (const name of ["heads", "ranker"]) {
-          const version = await core.models.champion(name);
-          const stored = version === null ? null : await core.models.get(name, version);
-          print(
-            `${name}: ${stored === null ? "not trained yet" : JSON.stringify(stored.manifest, null, 2)}`,
-          );
-        }
+        const reports = await evaluateModels({ ...fitDeps(core), models: core.models });
+        print(json ? JSON.stringify(reports, null, 2) : formatReports(reports));
       });
     });
   withTableFlags(evaluate.command("table").description("the table trainer on held-out rows"))

@@ -2,6 +2,8 @@
 import { CuecardError } from "../errors.js";
 import type { Manifest } from "../scoring/manifest.js";
 import { openVerified } from "../scoring/model-slot.js";
+import { BASELINE_NAMES } from "./baselines.js";
+import { type DriftReport, driftLines, reportDrift } from "./drift-report.js";
 import { measureHeads } from "./head-figures.js";
 import { firstSales } from "./ranker-examples.js";
 import { measureRanker } from "./ranker-figures.js";
@@ -26,6 +28,10 @@ export interface ModelReport {
   /** On the last slice of the log of now; null when the log is too short, or the model does not fit. */
   readonly now: Manifest["metrics"] | null;
   readonly why?: string;
+  /** What the trainer noticed and chose. */
+  readonly notes: readonly string[];
+  /** Of the heads, where they could be measured now. */
+  readonly drift?: DriftReport;
 }
 
 export type EvaluateDeps = Omit<TrainDeps, "artifacts" | "xgboost">;
@@ -52,10 +58,16 @@ export async function evaluateModels(
   for (const { name, version } of serving) {
     const { bytes, manifest } = await deps.models.get(name, version);
     const { createdAt, trainedWindow, promotion, metrics } = manifest;
-    const base = { name, version, createdAt, trainedWindow, promotion, atTraining: metrics };
+    const { notes = [] } = manifest;
+    const base = { name, version, createdAt, trainedWindow, promotion, notes, atTraining: metrics };
     try {
       await (await openVerified(bytes, manifest, expectedOf(name, deps))).release();
-      reports.push({ ...base, now: await measureNow(name, bytes, data) });
+      const now = await measureNow(name, bytes, data);
+      const drift =
+        name === "heads"
+          ? await reportDrift(bytes, manifest, data.heads!, { end: surveyed.to })
+          : undefined;
+      reports.push({ ...base, now, drift });
     } catch (error) {
       if (!(error instanceof CuecardError)) throw error;
       reports.push({ ...base, now: null, why: error.detail });
@@ -85,24 +97,45 @@ const show = (value: number | null | undefined): string =>
       ? `${value}`
       : value.toFixed(4);
 
-/** As a table for a terminal: one line a figure of the last slice, at training and now. */
+/** As tables for a terminal: figures of the last slice, at training and now, then everything noticed. */
 export function formatReports(reports: readonly ModelReport[]): string {
   return reports
     .flatMap((report) => {
-      const { name, version, trainedWindow, promotion, now, why } = report;
+      const { name, version, trainedWindow, promotion, now, why, drift, notes } = report;
       const head = [
         `${name} ${version}, trained on ${day(trainedWindow.from)} to ${day(trainedWindow.to)}`,
         ...(promotion === undefined ? [] : [`  serves because: ${promotion.reason}`]),
         ...(now === null ? [`  not measured now: ${why}`] : []),
       ];
-      const lines = Object.entries(report.atTraining).flatMap(([output, slices]) =>
-        Object.entries(slices.report ?? {}).map(([figure, value]) => {
+      const lines = Object.entries(report.atTraining).flatMap(([output, slices]) => [
+        ...Object.entries(slices.report ?? {}).map(([figure, value]) => {
           const label = `${output}.${figure}`.padEnd(36);
           return `  ${label} ${show(value).padStart(10)} ${show(now?.[output]?.report?.[figure]).padStart(10)}`;
         }),
-      );
+        ...baselineLines(output, slices),
+      ]);
       const columns = `  ${"last slice".padEnd(36)} ${"at training".padStart(10)} ${"now".padStart(9)}`;
-      return [...head, columns, ...lines, ""];
+      return [
+        ...head,
+        columns,
+        ...lines,
+        ...(drift === undefined ? [] : driftLines(drift)),
+        ...notes.map((note) => `  note: ${note}`),
+        "",
+      ];
     })
     .join("\n");
+}
+
+/** Each plain method's figures, and how far ours are ahead, with the interval of that. */
+function baselineLines(output: string, slices: Manifest["metrics"][string]): string[] {
+  return BASELINE_NAMES.flatMap((baseline) => {
+    const figures = slices[baseline];
+    if (figures === undefined) return [];
+    const lead = (metric: string) =>
+      `${show(figures[metric])} (ours ${show(figures[`${metric}Lead`])}, ` +
+      `${show(figures[`${metric}LeadLow`])} … ${show(figures[`${metric}LeadHigh`])})`;
+    const label = `${output} beside ${baseline}`.padEnd(36);
+    return [`  ${label} AUC ${lead("auc")}; PR-AUC ${lead("prAuc")}; log loss ${lead("logLoss")}`];
+  });
 }

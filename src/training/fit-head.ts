@@ -112,10 +112,11 @@ export function levelHead(data: Dataset, name: HeadName): Head {
     model: {
       objective: "binary:logistic",
       trees: [],
-      baseMargin: Math.log(rate / (1 - rate)),
+      baseMargin: 0,
       featureCount: data.names.length,
     },
-    calibration: { slope: 1, intercept: 0 },
+    // Not in the base margin: onnxruntime leaves that out for an output without trees.
+    calibration: { slope: 1, intercept: Math.log(rate / (1 - rate)) },
   };
 }
 
