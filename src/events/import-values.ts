@@ -77,6 +77,8 @@ function readTime(
   toEpoch: (naive: number) => number,
   dateOrder: TimeFormat["dateOrder"],
 ): number | string {
+  const plain = plainTime(text);
+  if (plain !== undefined) return typeof plain === "number" ? toEpoch(plain) : plain;
   const local = YEAR_FIRST.exec(text) ?? COMPACT.exec(text);
   if (local !== null) return checked(local.slice(1), toEpoch);
   if (ZONED.test(text)) {
@@ -85,7 +87,7 @@ function readTime(
       .replace(/\s/g, "")
       .replace(/([+-]\d\d)(\d\d)?$/, fullOffset);
     const epoch = Date.parse(iso);
-    return Number.isNaN(epoch) ? "not a time that exists" : epoch;
+    return Number.isNaN(epoch) ? NO_TIME : epoch;
   }
   if (/^\d{9,10}(?:\.\d+)?$/.test(text)) return Math.round(Number(text) * 1000);
   if (/^\d{12,13}$/.test(text)) return Number(text);
@@ -96,6 +98,49 @@ function readTime(
   const [, first, second, year, hour, minute, seconds, half] = last;
   const [day, month] = dateOrder === "dmy" ? [first, second] : [second, first];
   return checked([year, month, day, toHours(hour, half), minute, seconds], toEpoch);
+}
+
+const NO_TIME = "not a time that exists";
+
+/** The number that the two characters from `at` stand for; NaN if they are no digits. */
+function twoDigits(text: string, at: number): number {
+  const tens = text.charCodeAt(at) - 48;
+  const ones = text.charCodeAt(at + 1) - 48;
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN;
+}
+
+/** `2010-12-01 08:26:00`, as nearly every export writes it, without a look at other formats. */
+function plainTime(text: string): number | string | undefined {
+  if (text.length !== 19 || text[4] !== "-" || text[7] !== "-") return undefined;
+  if (text[13] !== ":" || text[16] !== ":" || (text[10] !== " " && text[10] !== "T")) {
+    return undefined;
+  }
+  const year = twoDigits(text, 0) * 100 + twoDigits(text, 2);
+  const [month, day] = [twoDigits(text, 5), twoDigits(text, 8)];
+  const [hour, minute, second] = [twoDigits(text, 11), twoDigits(text, 14), twoDigits(text, 17)];
+  if (Number.isNaN(year + month + day + hour + minute + second)) return undefined;
+  return naiveTime(year, month, day, hour, minute, second, 0) ?? NO_TIME;
+}
+
+/** Local time as if it were UTC; undefined on 31 February and at 24:00. */
+function naiveTime(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+  millisecond: number,
+): number | undefined {
+  const naive = Date.UTC(year, month - 1, day, hour, minute, second, millisecond);
+  const date = new Date(naive);
+  const exists =
+    date.getUTCMonth() === month - 1 &&
+    date.getUTCDate() === day &&
+    hour < 24 &&
+    minute < 60 &&
+    second < 60;
+  return exists ? naive : undefined;
 }
 
 const fullOffset = (_: string, hours: string, minutes?: string): string =>
@@ -113,15 +158,8 @@ function checked(
 ): number | string {
   const [year, month, day, hour, minute, second] = parts.map((part) => Number(part ?? 0));
   const fraction = parts[6] === undefined ? 0 : Math.floor(Number(`0.${parts[6]}`) * 1000);
-  const naive = Date.UTC(year!, month! - 1, day!, hour, minute, second, fraction);
-  const date = new Date(naive);
-  const exists =
-    date.getUTCMonth() === month! - 1 &&
-    date.getUTCDate() === day &&
-    hour! < 24 &&
-    minute! < 60 &&
-    second! < 60;
-  return exists ? toEpoch(naive) : "not a time that exists";
+  const naive = naiveTime(year!, month!, day!, hour!, minute!, second!, fraction);
+  return naive === undefined ? NO_TIME : toEpoch(naive);
 }
 
 const QUARTER_MS = 900_000;

@@ -183,12 +183,12 @@ class EventImport {
     this.said.clear();
     const rejected = [...chunk.rejected];
     const placed = await this.place(chunk.events, rejected);
-    for (const { pending } of placed) this.members.add(pending.subject);
+    for (const { subject } of placed.events) this.members.add(subject);
     const products = this.freshProducts(chunk.products);
-    if (isDone) for (const { pending } of placed) pending.outcome = "duplicate";
+    if (isDone) for (const pending of placed.events) pending.outcome = "duplicate";
     else {
       if (products.length > 0) await this.register(products);
-      const groups = this.groupsOf(chunk, placed, field);
+      const groups = this.groupsOf(chunk, placed.events, field);
       const parts = Array.from({ length: LANES }, (_, lane) =>
         groups.filter(({ partition }) => partition! % LANES === lane),
       );
@@ -196,7 +196,8 @@ class EventImport {
         parts.map((part) => patiently(() => this.dependencies.writer.write(part), this.patience)),
       );
     }
-    for (const { pending, rows } of placed) {
+    for (let i = 0; i < placed.events.length; i++) {
+      const [pending, rows] = [placed.events[i]!, placed.rows[i]!];
       if (pending.outcome === "member_erased") rejected.push(...refused(pending, rows));
       else if (pending.outcome === "duplicate") summary.duplicates += rows;
       else {
@@ -210,18 +211,20 @@ class EventImport {
     return rejected;
   }
 
-  /** Members by id; those whose identity leads nowhere are rejected. */
+  /** Events by member id, and the rows of each; those whose identity leads nowhere are rejected. */
   private async place(
     events: readonly GroupedEvent[],
     rejected: RejectedRow[],
-  ): Promise<{ pending: PendingEvent; rows: number }[]> {
+  ): Promise<{ events: PendingEvent[]; rows: number[] }> {
     if (this.by !== "id") await this.resolveAll(events, this.by);
-    const placed: { pending: PendingEvent; rows: number }[] = [];
+    const placed = { events: [] as PendingEvent[], rows: [] as number[] };
     for (const { member, event, rows } of events) {
       const subject = this.by === "id" ? member : (this.resolved.get(member) ?? null);
       const pending: PendingEvent = { subject: subject ?? member, event, remember: false };
-      if (subject !== null) placed.push({ pending, rows });
-      else rejected.push(...refused(pending, rows, this.by === "phone"));
+      if (subject !== null) {
+        placed.events.push(pending);
+        placed.rows.push(rows);
+      } else rejected.push(...refused(pending, rows, this.by === "phone"));
       for (const line of event.lines) line.category ??= this.categoryOf(line.product);
     }
     return placed;
@@ -278,12 +281,12 @@ class EventImport {
   /** One group a partition, each with the chunk's ledger entry. */
   private groupsOf(
     chunk: ImportChunk,
-    placed: readonly { pending: PendingEvent }[],
+    placed: readonly PendingEvent[],
     field: string,
   ): WriteGroup[] {
     const ledger = { field, chunk: chunk.chunk };
     const byPartition = new Map<number, PendingEvent[]>();
-    for (const { pending } of placed) {
+    for (const pending of placed) {
       const partition = partitionOf(pending.subject);
       const events = byPartition.get(partition);
       if (events === undefined) byPartition.set(partition, [pending]);
