@@ -2,7 +2,7 @@
  * Folds events into members and writes them: read → fold → one atomic script a group → repeat what
  * lost a race. Everything that changes a member's feature state goes through here.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { CuecardError, isCuecardError } from "../errors.js";
 import type { FeatureState } from "../features/state.js";
 import type {
@@ -61,7 +61,7 @@ const MAX_ROUNDS = 24;
 const MAX_REDIRECTS = 8;
 
 const digest = (text: string, bytes: number): Buffer =>
-  createHash("sha1").update(text).digest().subarray(0, bytes);
+  hash("sha1", text, "buffer").subarray(0, bytes);
 
 /** 12 bytes of the id: 2^48 ids before a false repeat is likely. */
 const eventClaimKey = (subject: string, id: string): Buffer => digest(`e\n${subject}\n${id}`, 12);

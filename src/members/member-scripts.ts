@@ -77,8 +77,9 @@ for i = 0, members - 1 do
 end
 for i = at + 1, at + list[at] do redis.call('XADD', KEYS[1], '*', 'r', list[i]) end
 if #fresh > 0 then
-  for i = 1, #fresh, 2 do redis.call('HSET', KEYS[3], fresh[i], fresh[i + 1]) end
-  redis.call('EXPIRE', KEYS[3], ttl)
+  redis.call('HSET', KEYS[3], unpack(fresh))
+  -- A day's hash begins with these: later claims of the day find its end set.
+  if redis.call('HLEN', KEYS[3]) <= #fresh / 2 then redis.call('EXPIRE', KEYS[3], ttl) end
 end
 if field ~= '' then redis.call('HSET', KEYS[2], field, chunk) end
 return {'ok'}

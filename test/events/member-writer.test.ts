@@ -4,7 +4,7 @@ import type { MemberEvent } from "../../src/events/event.js";
 import type { PendingEvent, WriteGroup } from "../../src/events/member-writer.js";
 import { EMPTY_STATE, encodeState, type FeatureState, fold } from "../../src/features/state.js";
 import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
-import { partitionOf } from "../../src/redis/keys.js";
+import { dedupeKey, partitionOf } from "../../src/redis/keys.js";
 import { aPurchase, eventArbitrary } from "../support/builders.js";
 import {
   dump,
@@ -123,6 +123,16 @@ describe("writing to one member", () => {
       }),
       { numRuns: 25 },
     );
+  });
+
+  it("remembers ids for as many days as it was told, and no longer", async () => {
+    const day = new Date().toISOString().slice(0, 10).replaceAll("-", "");
+    await write("m", purchase(1, { order: "o" }), purchase(2));
+    await write("m", purchase(3));
+    const seconds = await client.ttl(dedupeKey(partitionOf("m"), day));
+    expect(seconds / 86_400).toBeGreaterThan(7);
+    expect(seconds / 86_400).toBeLessThanOrEqual(9);
+    expect(await client.hlen(dedupeKey(partitionOf("m"), day))).toBe(4);
   });
 
   it("writes many members in one call, each in its own partition", async () => {
