@@ -90,6 +90,7 @@ export async function openServingStage(
     const prepared = await prepare(target, dataDir, options);
     const { pool } = prepared.reference;
     const oursPort = await ours.call("start", { target, dataDir, adminApiKey: KEY, processes });
+    await whenTrained(oursPort, pool.ids[0]);
     await checkCandidates(oursPort, pool.ids.slice(0, 20));
     const answerBytes = {
       scores: await bytesOf(oursPort, ROUTES[0], pool.ids),
@@ -155,6 +156,19 @@ interface Explained {
   readonly degraded: readonly string[];
   readonly suggestions: readonly unknown[];
   readonly explanation: { readonly candidates: readonly { readonly margin: number | null }[] };
+}
+
+const TRAINED_WAIT_MS = 30_000;
+
+/** On a busy machine a server may be up before it could fetch its models; it goes on trying. */
+async function whenTrained(port: number, member: string): Promise<void> {
+  const { path, body } = ROUTES[1];
+  const until = performance.now() + TRAINED_WAIT_MS;
+  while (performance.now() < until) {
+    const { degraded } = JSON.parse(await answerTo(port, path, body(member))) as Explained;
+    if (!degraded.includes("untrained")) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 /** The figure is worth nothing unless every candidate was there and went through the trees. */

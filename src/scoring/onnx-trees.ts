@@ -137,11 +137,14 @@ function attributesOf({ attribute }: Node): Map<string, Attribute> | null {
   return aggregate === "SUM" && transform === "NONE" ? byName : null;
 }
 
+const MODE_LEAF = Buffer.from("LEAF");
+const MODE_BRANCH = Buffer.from("BRANCH_LT");
+
 /** Nodes of a tree must stand together, numbered from 0, and leaves in the order of the nodes. */
 function treesOf(attributes: ReadonlyMap<string, Attribute>): ReadTree[] | null {
   const ints = (name: string): readonly number[] => attributes.get(name)?.ints ?? [];
   const floats = (name: string): readonly number[] => attributes.get(name)?.floats ?? [];
-  const modes = (attributes.get("nodes_modes")?.strings ?? []).map(textOf);
+  const modes = attributes.get("nodes_modes")?.strings ?? [];
   const [treeIds, nodeIds, features] = [
     ints("nodes_treeids"),
     ints("nodes_nodeids"),
@@ -162,8 +165,10 @@ function treesOf(attributes: ReadonlyMap<string, Attribute>): ReadTree[] | null 
     const target = leafTargets[leaf]!;
     for (let node = start; node < end; node++) {
       if (nodeIds[node] !== node - start) return null;
-      const isLeaf = modes[node] === "LEAF";
-      if (!isLeaf && modes[node] !== "BRANCH_LT") return null;
+      const mode = modes[node];
+      if (mode === undefined) return null;
+      const isLeaf = MODE_LEAF.equals(mode);
+      if (!isLeaf && !MODE_BRANCH.equals(mode)) return null;
       left.push(isLeaf ? -1 : trueIds[node]!);
       right.push(isLeaf ? -1 : falseIds[node]!);
       value.push(isLeaf ? weights[leaf]! : values[node]!);
