@@ -139,7 +139,7 @@ function saidOf(measured: readonly Measured[]): string {
     const each = reports.map(({ qini }) => shown(qini ?? Number.NaN)).join(", ");
     return `Of the ${arm.name} the product claimed no ranking by uplift in ${none} of ${reports.length} splits (Qini ${each}).`;
   });
-  return `${said.join(" ")} The men's e-mail moves everybody alike, so there is nothing to rank; the women's moves those who bought women's goods.`;
+  return `${said.join(" ")} The men's e-mail moves everybody alike, so there is nothing to rank.`;
 }
 
 function policyRow({ gain, interval }: PolicyGains): QualityRow {

@@ -66,9 +66,12 @@ export const atLeast = (ours: number, least: number, text = `${least}`): Bar => 
   reached: ours >= least,
 });
 
-/** `0.0123`, `1653.4`: fixed decimals, a real minus sign. */
-export const shown = (value: number, decimals = 4): string =>
-  Number.isFinite(value) ? value.toFixed(decimals).replace("-", "−") : "–";
+/** `0.0123`, `−9582.4`: fixed decimals, a real minus sign, none before a zero. */
+export function shown(value: number, decimals = 4): string {
+  if (!Number.isFinite(value)) return "–";
+  const text = value.toFixed(decimals);
+  return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
+}
 
 export const range = ({ low, high }: Interval, decimals = 4): string =>
   `${shown(low, decimals)} … ${shown(high, decimals)}`;
