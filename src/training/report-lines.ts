@@ -24,7 +24,12 @@ export function tableReportLines(report: TableEvaluation): string {
         `${baseline.name} ${name} ${figure(baseline[name])}, ours ahead by${range(baseline.ahead[name])}`,
     ),
   );
-  return [...lines, ...plain, ...notes.map((note) => `note: ${note}`)].join("\n");
+  const counts = new Map<string, number>();
+  for (const { chosen } of report.choices) counts.set(chosen, (counts.get(chosen) ?? 0) + 1);
+  const chosen = [...counts].map(
+    ([name, count]) => `chosen in ${count} of ${report.choices.length}: ${name}`,
+  );
+  return [...lines, ...plain, ...chosen, ...notes.map((note) => `note: ${note}`)].join("\n");
 }
 
 /** A row a method and cut-off, then the differences with their intervals. */

@@ -132,7 +132,7 @@ export function evaluateData(
     choices: fits.map(({ choice }) => choice),
     drift: fits[0].drift,
     library: { version: xgboost.version, threads: settings.threads ?? availableParallelism() },
-    notes: [...notesOn(data, splits, intervals), ...choiceNotes(fits)],
+    notes: [...notesOn(data, splits, intervals), ...driftNotes(fits[0])],
   };
 }
 
@@ -192,18 +192,11 @@ function notesOn(
   return notes;
 }
 
-/** What was chosen, and what drifted, in a line each. */
-function choiceNotes(fits: readonly FittedTable[]): string[] {
-  const chosen = new Map<string, number>();
-  for (const { choice } of fits) chosen.set(choice.chosen, (chosen.get(choice.chosen) ?? 0) + 1);
-  const times = (count: number) => (fits.length === 1 ? "" : ` (${count} of ${fits.length} folds)`);
-  const notes = [...chosen].map(([name, count]) => `chosen: ${name}${times(count)}`);
-  const drift = fits[0].drift;
+function driftNotes({ drift }: FittedTable): string[] {
   const moved = drift?.columns.filter(({ isDrifting }) => isDrifting) ?? [];
-  if (drift === undefined || moved.length === 0) return notes;
+  if (drift === undefined || moved.length === 0) return [];
   const names = moved.map(({ column, psi }) => `${column} (PSI ${psi.toFixed(2)})`).join(", ");
   return [
-    ...notes,
     `drift of columns within the training rows: ${names}; early and late rows are told apart with ` +
       `AUC ${drift.adversarialAuc.toFixed(3)}`,
   ];

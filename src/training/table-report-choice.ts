@@ -56,7 +56,7 @@ export function choiceSection({ choice, heads }: FittedTable): string[] {
       const sums = parts.map(({ recipe, weight, trees }) => {
         const params = Object.entries(recipe.params ?? {}).map(([key, value]) => `${key} ${value}`);
         const rounds = trees === undefined ? [] : [`${trees.trees.length} rounds`, ...params];
-        return `${weight} · ${recipe.name}${rounds.length === 0 ? "" : ` (${rounds.join(", ")})`}`;
+        return `${Number(weight.toPrecision(4))} · ${recipe.name}${rounds.length === 0 ? "" : ` (${rounds.join(", ")})`}`;
       });
       return (
         `- ${name}: margin = ${sums.join(" + ")}; probability = sigmoid(${calibration.slope.toFixed(4)} · margin ` +

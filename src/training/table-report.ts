@@ -238,7 +238,7 @@ function againSection({ options, manifest, evaluation }: ReportInput): string[] 
     commandOf("evaluate table", options, { split: evaluation.split }),
     "```",
     "",
-    `XGBoost ${library.version} on ${library.threads} threads, Node ${process.versions.node}, seed ` +
+    `XGBoost ${library.version} on ${library.threads} thread${library.threads === 1 ? "" : "s"}, Node ${process.versions.node}, seed ` +
       `${manifest.seed}; with the same file, seed, threads and library the model is the same, byte for byte. ` +
       `Model \`${manifest.model.sha256.slice(0, 16)}\`, ${manifest.model.bytes} bytes.`,
   ];
