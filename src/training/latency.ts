@@ -1,5 +1,7 @@
 /** How much slower one model answers than another, measured side by side. */
 import { performance } from "node:perf_hooks";
+import { fasterOf } from "../scoring/faster-scorer.js";
+import { loadOnnxScorer } from "../scoring/onnx-scorer.js";
 import type { Scorer, Scores } from "../scoring/scorer.js";
 
 export interface Latency {
@@ -22,6 +24,10 @@ export interface LatencyOptions {
 }
 
 const RUNS_A_TURN = 10;
+
+/** A graph as a server would run it. @throws CuecardError `model_invalid` */
+export const servedScorer = async (bytes: Uint8Array): Promise<Scorer> =>
+  fasterOf(bytes, await loadOnnxScorer(bytes));
 
 /**
  * Both answer the same requests, turn about. What counts of each is its quickest turn: whatever else

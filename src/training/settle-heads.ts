@@ -5,12 +5,11 @@
 import { CuecardError } from "../errors.js";
 import { type Manifest, manifestFor } from "../scoring/manifest.js";
 import type { StoredModel } from "../scoring/model-registry.js";
-import { loadOnnxScorer } from "../scoring/onnx-scorer.js";
 import { type Dataset, HEAD_NAMES } from "./dataset.js";
 import { levelHead } from "./fit-head.js";
 import { type HeadScores, measureHeads, scoreSlice } from "./head-figures.js";
 import { sliceOf } from "./head-rows.js";
-import { type Latency, measureLatency } from "./latency.js";
+import { type Latency, measureLatency, servedScorer } from "./latency.js";
 import { fuseHeads, type Head } from "./onnx.js";
 import { readHeads } from "./onnx-read.js";
 import {
@@ -118,7 +117,7 @@ async function latencyOf(
     rows: rows.subarray(row * width, (row + 1) * width),
     rowCount: 1,
   }));
-  const scorers = [await loadOnnxScorer(challenger), await loadOnnxScorer(champion)];
+  const scorers = [await servedScorer(challenger), await servedScorer(champion)];
   try {
     return await measureLatency(scorers[0], scorers[1], requests);
   } finally {

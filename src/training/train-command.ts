@@ -11,10 +11,9 @@ import type { ArtifactMeta, ArtifactRegistry } from "../scoring/artifact-registr
 import type { Manifest } from "../scoring/manifest.js";
 import type { ModelRegistry, StoredModel } from "../scoring/model-registry.js";
 import { openVerified } from "../scoring/model-slot.js";
-import { loadOnnxScorer } from "../scoring/onnx-scorer.js";
 import type { Fence } from "../scoring/versioned-store.js";
 import { type Dataset, HEAD_NAMES } from "./dataset.js";
-import { measureLatency, recording, type ScoreRequest } from "./latency.js";
+import { measureLatency, recording, type ScoreRequest, servedScorer } from "./latency.js";
 import { aliasOf, judgeRanker, latencyFault, type Verdict } from "./promote.js";
 import { byGraph, byPopularity, figuresOfMethod, type Method } from "./ranker-figures.js";
 import { settleHeads } from "./settle-heads.js";
@@ -233,8 +232,8 @@ async function judgeTrainedRanker(
   refresh: boolean,
 ): Promise<Verdict> {
   const requests: ScoreRequest[] = [];
-  const own = await loadOnnxScorer(bytes);
-  const before = champion && (await loadOnnxScorer(champion.bytes));
+  const own = await servedScorer(bytes);
+  const before = champion && (await servedScorer(champion.bytes));
   try {
     const ndcgOf = async (method: Method) => (await figuresOfMethod(promote, method)).ndcg;
     const ours = await ndcgOf(byGraph(recording(own, requests), promote));

@@ -35,7 +35,7 @@ beforeAll(async () => {
     fence: { lease, token: 5 },
     onProgress: (percent, text) => progress.push([percent, text]),
   });
-});
+}, 180_000);
 afterAll(async () => {
   closeRedis(client);
   await store.stop();

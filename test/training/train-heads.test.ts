@@ -34,7 +34,7 @@ beforeAll(async () => {
     rounds: 30,
     now: 1_700_000_000_000,
   });
-});
+}, 180_000);
 
 const refusal = (code: string, detail: RegExp) =>
   expect.objectContaining({ code, detail: expect.stringMatching(detail) });
