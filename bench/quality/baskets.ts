@@ -10,6 +10,7 @@ import { bestOf } from "./baselines.js";
 import {
   atLeast,
   type Bar,
+  counted,
   type QualityRow,
   type SetFigures,
   shown,
@@ -53,8 +54,8 @@ async function measure(set: BasketSet, context: SetContext): Promise<SetFigures>
   );
   return {
     protocol:
-      `${set.protocol} ${report.users} users, ${report.items} items, ${report.cases} cases asked; ` +
-      `ranked by LambdaMART on ${report.trainingGroups} earlier cases, seed ${seed}; intervals resample users. ` +
+      `${set.protocol} ${counted(report.users)} users, ${counted(report.items)} items, ${counted(report.cases)} cases asked; ` +
+      `ranked by LambdaMART on ${counted(report.trainingGroups)} earlier cases, seed ${seed}; intervals resample users. ` +
       `Of what was asked for, ${percent(report.candidateRecall.all)} was among the candidates: recall cannot exceed it.`,
     rows: set.metrics.map((metric) => rowOf(set, report, metric)),
     tables: [{ caption: "All methods, on the same cases:", rows: methodTable(report) }],

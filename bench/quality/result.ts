@@ -81,3 +81,6 @@ export const withInterval = (value: number, interval?: Interval, decimals = 4): 
   interval === undefined
     ? shown(value, decimals)
     : `${shown(value, decimals)} (${range(interval, decimals)})`;
+
+/** `13,858` */
+export const counted = (count: number): string => count.toLocaleString("en-US");

@@ -14,7 +14,7 @@ import { calibrationSvg, gainSvg, liftSvg } from "../../src/training/plots.js";
 import { DAY_MS, fitAliveAsOf, type Survey } from "../../src/training/survey.js";
 import type { DataDeps } from "../../src/training/training-data.js";
 import { bestOf } from "./baselines.js";
-import { type Plot, type QualityRow, range, type SetFigures, shown } from "./result.js";
+import { counted, type Plot, type QualityRow, range, type SetFigures, shown } from "./result.js";
 import type { SetContext } from "./set.js";
 
 /** The log after the second import. */
@@ -150,7 +150,7 @@ function methodTable(
     return found === undefined ? "" : `${shown(found.value)} (${range(found)})`;
   };
   return {
-    caption: `${TITLES[head][0].toUpperCase()}${TITLES[head].slice(1)}: ${labels.length} rows, ${share} % of them positive.`,
+    caption: `${TITLES[head][0].toUpperCase()}${TITLES[head].slice(1)}: ${counted(labels.length)} rows, ${share} % of them positive.`,
     rows: [
       [
         "method",

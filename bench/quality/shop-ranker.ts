@@ -16,7 +16,7 @@ import {
 import { DAY_MS } from "../../src/training/survey.js";
 import { RANKER_HORIZON_DAYS, rankerSlice } from "../../src/training/train-ranker.js";
 import { bestOf } from "./baselines.js";
-import { type SetFigures, shown, withInterval } from "./result.js";
+import { counted, type SetFigures, shown, withInterval } from "./result.js";
 import type { SetContext } from "./set.js";
 import type { Shop } from "./shop-heads.js";
 
@@ -121,7 +121,7 @@ function report(
     ],
     tables: [
       {
-        caption: `The next order within ${RANKER_HORIZON_DAYS} days, asked on ${days} (${members.length} orders), ten suggestions:`,
+        caption: `The next order within ${RANKER_HORIZON_DAYS} days, asked on ${days} (${counted(members.length)} orders), ten suggestions:`,
         rows: [
           ["method", "NDCG@10", "Recall@10", "of repeats", "of what is new", "our lead, NDCG@10"],
           ...methods.map((method, index) => [

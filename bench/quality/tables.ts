@@ -6,7 +6,7 @@ import { evaluateTable, type TableEvaluation } from "../../src/training/table.js
 import type { EvaluateTableOptions } from "../../src/training/table-evaluate.js";
 import type { ProbabilityMetrics } from "../../src/training/table-held-out.js";
 import { bestOf } from "./baselines.js";
-import { atLeast, type Plot, type QualityRow, type SetFigures, shown } from "./result.js";
+import { atLeast, counted, type Plot, type QualityRow, type SetFigures, shown } from "./result.js";
 import type { QualitySet, SetContext } from "./set.js";
 
 type Metric = keyof ProbabilityMetrics;
@@ -50,7 +50,7 @@ async function measure(set: TableSet, context: SetContext): Promise<SetFigures> 
   const share = ((100 * report.positives) / report.rows).toFixed(1);
   return {
     protocol:
-      `${set.protocol} ${report.rows} rows, ${share} % positive, ${report.heldOutRows} held out; seed ${seed}; ` +
+      `${set.protocol} ${counted(report.rows)} rows, ${share} % positive, ${counted(report.heldOutRows)} held out; seed ${seed}; ` +
       "intervals resample the held-out rows within folds.",
     rows: set.bars.map((bar) => rowOf(set.row, report, bar)),
     tables: [
