@@ -1,7 +1,9 @@
 /** `npm run bench`: lists the benches; `npm run bench NAME [-- --option value]` runs one. */
 import { parseArgs } from "node:util";
 import { shipDemoModels } from "./demo-models.js";
+import { benchEvents } from "./events.js";
 import { benchGrowth } from "./growth.js";
+import { benchImport } from "./import.js";
 import { benchMemory } from "./memory.js";
 import { profileServing } from "./profile.js";
 import { benchQuality } from "./quality.js";
@@ -51,6 +53,14 @@ const BENCHES: Record<string, Bench> = {
     about: "recommendations while a model is trained, and while models are swapped",
     run: benchSwap,
   },
+  events: {
+    about: "events over HTTP in batches beside a bare handler; acknowledged to visible",
+    run: benchEvents,
+  },
+  import: {
+    about: "a file of events into an empty store, beside csv-parse and bare writes",
+    run: benchImport,
+  },
   "demo-models": {
     about: "makes the small models shipped in models/ from the demo world",
     run: shipDemoModels,
@@ -66,6 +76,7 @@ const { positionals, values } = parseArgs({
     members: { type: "string", default: "3000" },
     everyone: { type: "string", default: "1000000" },
     seed: { type: "string", default: "1" },
+    rows: { type: "string", default: "1000000" },
     products: { type: "string", default: "100000" },
     rate: { type: "string", default: "200" },
     "member-sizes": { type: "string", default: "10000,100000,1000000" },
@@ -91,6 +102,7 @@ if (bench === undefined) {
     members: Number(values.members),
     everyone: Number(values.everyone),
     seed: Number(values.seed),
+    rows: Number(values.rows),
     products: Number(values.products),
     rate: Number(values.rate),
     memberSizes: values["member-sizes"].split(",").map(Number),

@@ -11,6 +11,8 @@ export interface BenchOptions {
   /** scoring: members in the store in all, most of them copies of those of the demo world. */
   readonly everyone: number;
   readonly seed: number;
+  /** import: events in the file. */
+  readonly rows: number;
   /** Of the catalog, for `start`. */
   readonly products: number;
   /** Requests a second, for `swap`. */
