@@ -107,6 +107,10 @@ export async function loadTableData(options: TableOptions): Promise<TableData> {
 
 function positiveLevel(column: Column, wanted: string | undefined): number {
   const { levels, name } = column;
+  if (levels.length < 2) {
+    const held = levels.length === 0 ? "nothing" : `${levels[0]} only`;
+    throw new CuecardError("file_invalid", `${name} holds ${held}; there is nothing to tell apart`);
+  }
   if (wanted !== undefined) {
     const code = levels.indexOf(wanted.trim());
     if (code >= 0) return code;

@@ -121,6 +121,7 @@ describe("training a model from a flat table", { timeout: 120_000 }, () => {
     await expect(train({ label: "sold" })).rejects.toThrow(fault("file_invalid", /no column sold/));
     await expect(train({ positive: "maybe" })).rejects.toThrow(fault("file_invalid", /maybe/));
     await expect(train({ label: "region" })).rejects.toThrow(fault("usage", /--positive/));
+    await expect(train({ label: "country" })).rejects.toThrow(fault("file_invalid", /CN only/));
     await expect(train({ drop: ["hat"] })).rejects.toThrow(fault("file_invalid", /no column hat/));
     const few = aCsv(customers(30));
     await expect(train({ file: few })).rejects.toThrow(fault("not_enough_data", /positives/));
