@@ -10,7 +10,14 @@ export interface ArtifactOrders {
   readonly segmentPeak: Float32Array;
   /** Per segment, positions in the artifacts by falling `popularityOf`. */
   readonly segmentTop: readonly Int32Array[];
+  /** Per product, positions of its latest sessions in `walks`, the latest first. */
+  readonly walksOf: { readonly offsets: Uint32Array; readonly walk: Uint32Array };
+  /** Per product, log(sessions ÷ sessions that held it) ÷ log(sessions): 1 is the rarest, 0 in all. */
+  readonly rarity: Float32Array;
 }
+
+/** Sessions of one product that are looked at (the sample of VMIS-kNN). */
+const WALKS_PER_PRODUCT = 100;
 
 const known = new WeakMap<CandidateArtifacts, ArtifactOrders>();
 
@@ -36,9 +43,39 @@ export function ordersOf(artifacts: CandidateArtifacts): ArtifactOrders {
     }
     return Int32Array.from(sums.top(SEGMENT_PRODUCTS_KEPT));
   });
-  const orders = { segmentPeak, segmentTop };
+  const orders = {
+    segmentPeak,
+    segmentTop,
+    walksOf: walksByProduct(artifacts),
+    rarity: rarityOf(artifacts),
+  };
   known.set(artifacts, orders);
   return orders;
+}
+
+function rarityOf({ walks, products }: CandidateArtifacts): Float32Array {
+  const counts = new Float32Array(products.length);
+  for (const product of walks.product) counts[product]++;
+  const all = Math.log(Math.max(2, walks.offsets.length - 1));
+  return counts.map((count) => 1 - Math.log(Math.max(1, count)) / all);
+}
+
+function walksByProduct({ walks, products }: CandidateArtifacts): ArtifactOrders["walksOf"] {
+  const counts = new Uint32Array(products.length);
+  for (const product of walks.product) {
+    if (counts[product] < WALKS_PER_PRODUCT) counts[product]++;
+  }
+  const offsets = new Uint32Array(products.length + 1);
+  for (let i = 0; i < counts.length; i++) offsets[i + 1] = offsets[i] + counts[i];
+  const walk = new Uint32Array(offsets[counts.length]);
+  const cursor = offsets.slice(0, counts.length);
+  for (let index = 0; index + 1 < walks.offsets.length; index++) {
+    for (let at = walks.offsets[index]; at < walks.offsets[index + 1]; at++) {
+      const product = walks.product[at];
+      if (cursor[product] < offsets[product + 1]) walk[cursor[product]++] = index;
+    }
+  }
+  return { offsets, walk };
 }
 
 /**

@@ -8,7 +8,7 @@ import { CuecardError } from "../errors.js";
 import type { CandidateArtifacts } from "./artifacts.js";
 
 const MAGIC = "CUECAND\n";
-const LAYOUT_VERSION = 1;
+const LAYOUT_VERSION = 2;
 const PREFIX_BYTES = MAGIC.length + 4;
 
 const headerSchema = z.object({
@@ -32,6 +32,9 @@ const KINDS: readonly Empty[] = [
   Uint32Array,
   Uint32Array,
   Float32Array,
+  Float32Array,
+  Uint32Array,
+  Uint32Array,
 ];
 
 const arraysOf = (a: CandidateArtifacts): AnyArray[] => [
@@ -47,6 +50,9 @@ const arraysOf = (a: CandidateArtifacts): AnyArray[] => [
   a.sessions.offsets,
   a.sessions.neighbour,
   a.sessions.weight,
+  a.recentPopularity,
+  a.walks.offsets,
+  a.walks.product,
 ];
 
 const aligned = (bytes: number): number => Math.ceil(bytes / 8) * 8;
@@ -108,6 +114,8 @@ function artifactsFrom(
     repeatRate: f32(5),
     coPurchase: { offsets: u32(6), neighbour: u32(7), weight: f32(8) },
     sessions: { offsets: u32(9), neighbour: u32(10), weight: f32(11) },
+    recentPopularity: f32(12),
+    walks: { offsets: u32(13), product: u32(14) },
   };
 }
 

@@ -13,6 +13,14 @@ export interface Neighbours {
   readonly weight: Float32Array;
 }
 
+/** Sessions, the latest first: products of session i lie in offsets[i] … offsets[i+1], each once. */
+export interface Walks {
+  /** One longer than there are sessions. */
+  readonly offsets: Uint32Array;
+  /** Positions of products in the artifacts, in the order they were touched. */
+  readonly product: Uint32Array;
+}
+
 export interface CandidateArtifacts {
   /** Epoch milliseconds: everything in here happened before. */
   readonly asOf: number;
@@ -20,7 +28,9 @@ export interface CandidateArtifacts {
   readonly products: Float64Array;
   /** Orders that held the product, less returned lines, each weighted by its age; ≥ 0. */
   readonly popularity: Float32Array;
-  /** The same within a segment, segment by segment, `segments.length × products.length`. */
+  /** The same with a half-life of days instead of months: what the season or a promotion lifts. */
+  readonly recentPopularity: Float32Array;
+  /** `popularity` within a segment, segment by segment, `segments.length × products.length`. */
   readonly segmentPopularity: Float32Array;
   readonly segments: readonly string[];
   /** Mean days between two purchases of the product by one member; NaN when nobody bought twice. */
@@ -33,6 +43,8 @@ export interface CandidateArtifacts {
   readonly coPurchase: Neighbours;
   /** Touched next in the same session: share of what followed, 0..1. */
   readonly sessions: Neighbours;
+  /** For whole sessions like the one under way. */
+  readonly walks: Walks;
 }
 
 export interface PurchaseLine {
@@ -68,6 +80,8 @@ export interface ArtifactOptions {
   readonly maxMembers?: number;
   /** Sessions that make neighbours: the latest ones. */
   readonly maxSessions?: number;
+  /** Sessions kept whole: the latest. Default 100,000 (about 5 MB). */
+  readonly maxWalks?: number;
 }
 
 const noNeighbours = (): Neighbours => ({
@@ -81,6 +95,7 @@ export const emptyArtifacts = (asOf = 0): CandidateArtifacts => ({
   asOf,
   products: new Float64Array(0),
   popularity: new Float32Array(0),
+  recentPopularity: new Float32Array(0),
   segmentPopularity: new Float32Array(0),
   segments: [],
   cadenceDays: new Float32Array(0),
@@ -88,4 +103,5 @@ export const emptyArtifacts = (asOf = 0): CandidateArtifacts => ({
   repeatRate: new Float32Array(0),
   coPurchase: noNeighbours(),
   sessions: noNeighbours(),
+  walks: { offsets: new Uint32Array(1), product: new Uint32Array(0) },
 });

@@ -5,6 +5,7 @@ import type {
   CandidateArtifacts,
   PurchaseRecord,
   SessionRecord,
+  Walks,
 } from "./artifacts.js";
 import { coPurchaseNeighbours, sessionNeighbours } from "./neighbours.js";
 import { type TimedList, TimedLists } from "./timed-lists.js";
@@ -12,8 +13,12 @@ import { type TimedList, TimedLists } from "./timed-lists.js";
 const DAY_MS = 86_400_000;
 const NEIGHBOURS_PER_PRODUCT = 30;
 const POPULARITY_HALF_LIFE_DAYS = 60;
+const RECENT_HALF_LIFE_DAYS = 10;
 const MAX_MEMBERS = 200_000;
 const MAX_SESSIONS = 1_000_000;
+/** Sessions kept whole, and products of each: longer ones are lists, not intentions. */
+const MAX_WALKS = 100_000;
+const WALK_LENGTH_MAX = 30;
 const MAX_SEGMENTS = 16;
 /** Latest lines of one member that count for neighbours and cadences. */
 const LINES_PER_MEMBER = 200;
@@ -24,6 +29,7 @@ const REPEAT_PRIOR_BUYERS = 5;
 interface Gathered {
   readonly ids: Map<string, number>;
   readonly popularity: number[];
+  readonly recentPopularity: number[];
   readonly bySegment: Map<string, Map<number, number>>;
   /** Known members by first appearance, and what each bought. */
   readonly members: Map<string, number>;
@@ -53,11 +59,17 @@ export function buildArtifacts(
   const perProduct = options.neighboursPerProduct ?? NEIGHBOURS_PER_PRODUCT;
   const walks = walked
     .latest(options.maxSessions ?? MAX_SESSIONS, Number.POSITIVE_INFINITY)
-    .map(({ products }) => Array.from(products, (product) => rankOf[product]));
+    .map(({ products, at }) => ({
+      at: at[0],
+      products: Array.from(products, (product) => rankOf[product]),
+    }));
   return {
     asOf: options.asOf,
     products: Float64Array.from(order, (product) => fingerprint40(names[product])),
     popularity: Float32Array.from(order, (product) => Math.max(0, gathered.popularity[product])),
+    recentPopularity: Float32Array.from(order, (product) =>
+      Math.max(0, gathered.recentPopularity[product]),
+    ),
     ...segmentTables(gathered, rankOf),
     ...cadences(histories, productCount),
     coPurchase: coPurchaseNeighbours(
@@ -65,7 +77,12 @@ export function buildArtifacts(
       productCount,
       perProduct,
     ),
-    sessions: sessionNeighbours(walks, productCount, perProduct),
+    sessions: sessionNeighbours(
+      walks.map(({ products }) => products),
+      productCount,
+      perProduct,
+    ),
+    walks: latestWalks(walks, options.maxWalks ?? MAX_WALKS),
   };
 }
 
@@ -74,6 +91,7 @@ function gatherPurchases(purchases: Iterable<PurchaseRecord>, options: ArtifactO
   const gathered: Gathered = {
     ids: new Map(),
     popularity: [],
+    recentPopularity: [],
     bySegment: new Map(),
     members: new Map(),
     bought: new TimedLists(),
@@ -81,6 +99,7 @@ function gatherPurchases(purchases: Iterable<PurchaseRecord>, options: ArtifactO
   for (const { member, at, segment, lines } of purchases) {
     if (!(at < options.asOf)) continue;
     const weight = 2 ** ((at - options.asOf) / halfLifeMs);
+    const recentWeight = 2 ** ((at - options.asOf) / (RECENT_HALF_LIFE_DAYS * DAY_MS));
     const inSegment = segment === undefined ? undefined : segmentOf(gathered, segment);
     const counted = new Set<number>();
     for (const { product: id, quantity } of lines) {
@@ -90,6 +109,7 @@ function gatherPurchases(purchases: Iterable<PurchaseRecord>, options: ArtifactO
       if (!returned) counted.add(product);
       const change = returned ? -weight : weight;
       gathered.popularity[product] += change;
+      gathered.recentPopularity[product] += returned ? -recentWeight : recentWeight;
       inSegment?.set(product, (inSegment.get(product) ?? 0) + change);
     }
     if (member === "") continue;
@@ -116,12 +136,30 @@ function gatherSessions(
   return walks;
 }
 
+/** Each product once; sessions of a single product say nothing of what goes with it. */
+function latestWalks(
+  walks: readonly { readonly at: number; readonly products: readonly number[] }[],
+  limit: number,
+): Walks {
+  const offsets = [0];
+  const kept: number[] = [];
+  for (const { products } of walks.toSorted((a, b) => b.at - a.at)) {
+    if (offsets.length > limit) break;
+    const once = [...new Set(products)].slice(-WALK_LENGTH_MAX);
+    if (once.length < 2) continue;
+    for (const product of once) kept.push(product);
+    offsets.push(kept.length);
+  }
+  return { offsets: Uint32Array.from(offsets), product: Uint32Array.from(kept) };
+}
+
 function numberOf(gathered: Gathered, id: string): number {
   const known = gathered.ids.get(id);
   if (known !== undefined) return known;
   const product = gathered.ids.size;
   gathered.ids.set(id, product);
   gathered.popularity.push(0);
+  gathered.recentPopularity.push(0);
   return product;
 }
 

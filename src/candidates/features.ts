@@ -24,6 +24,8 @@ const PERSONAL_FEATURES = [
 const PRODUCT_FEATURES = [
   "popularity_log",
   "popularity_rank_log",
+  "popularity_recent_log",
+  "popularity_trend",
   "repeat_rate",
   "product_cadence_days",
   "price_log",
@@ -35,6 +37,7 @@ const PRODUCT_FEATURES = [
   "touched_cart",
   "age_days",
   "source_count",
+  "fused_rank",
 ] as const;
 
 /** The same for all candidates of one member: they let the trees weigh the others. */
@@ -137,19 +140,22 @@ function writeProduct(
   const touch = view.touchOf(index);
   out[at] = known ? Math.log1p(artifacts.popularity[artifact]) : 0;
   out[at + 1] = known ? Math.log1p(artifact) : Number.NaN;
-  out[at + 2] = known ? artifacts.repeatRate[artifact] : Number.NaN;
-  out[at + 3] = known ? artifacts.cadenceDays[artifact] : Number.NaN;
-  out[at + 4] = Math.log(price);
-  out[at + 5] = Math.log(price / request.history.priceLevel);
-  out[at + 6] = shares.get(snapshot.category[index]) ?? 0;
-  out[at + 7] = bucketShare(shared, request.history, snapshot.category[index]);
-  out[at + 8] = set.coPurchaseMax[i];
-  out[at + 9] = touch === -1 ? Number.NaN : (view.now - view.touchedAt[touch]) / DAY_SECONDS;
-  out[at + 10] = touch === -1 ? 0 : view.touchedCart[touch];
+  out[at + 2] = known ? Math.log1p(artifacts.recentPopularity[artifact]) : 0;
+  out[at + 3] = known ? out[at + 2] - out[at] : Number.NaN;
+  out[at + 4] = known ? artifacts.repeatRate[artifact] : Number.NaN;
+  out[at + 5] = known ? artifacts.cadenceDays[artifact] : Number.NaN;
+  out[at + 6] = Math.log(price);
+  out[at + 7] = Math.log(price / request.history.priceLevel);
+  out[at + 8] = shares.get(snapshot.category[index]) ?? 0;
+  out[at + 9] = bucketShare(shared, request.history, snapshot.category[index]);
+  out[at + 10] = set.coPurchaseMax[i];
+  out[at + 11] = touch === -1 ? Number.NaN : (view.now - view.touchedAt[touch]) / DAY_SECONDS;
+  out[at + 12] = touch === -1 ? 0 : view.touchedCart[touch];
   const ageDays = (request.history.now - snapshot.launchedAt[index]) / (1000 * DAY_SECONDS);
   // Looking back, a record may be younger than what it describes: then its age is not known.
-  out[at + 11] = ageDays >= 0 ? ageDays : Number.NaN;
-  out[at + 12] = bitCount(set.sources[i]);
+  out[at + 13] = ageDays >= 0 ? ageDays : Number.NaN;
+  out[at + 14] = bitCount(set.sources[i]);
+  out[at + 15] = i;
 }
 
 /** Share of the member's whole past in the category's bucket: reaches beyond the kept lines. */

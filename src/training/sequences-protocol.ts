@@ -2,6 +2,7 @@
 import type { PurchaseRecord, SessionRecord } from "../candidates/artifacts.js";
 import { CuecardError } from "../errors.js";
 import type { Basket, SequenceData } from "./sequences-read.js";
+import { nextInSession } from "./sequences-sessions.js";
 
 /** One question: given the past, what comes next? */
 export interface SequenceCase {
@@ -23,6 +24,8 @@ export interface SequenceRound {
   readonly purchases: readonly PurchaseRecord[];
   readonly sessions: readonly SessionRecord[];
   readonly cases: readonly SequenceCase[];
+  /** Cases before they were thinned, where they were. */
+  readonly steps?: number;
 }
 
 export interface SequenceSplit {
@@ -36,14 +39,12 @@ export interface SequenceSplit {
 }
 
 const DAY_MS = 86_400_000;
-/** Where a file has no times, the basket asked for lies here and the ones before a day apart each. */
+/** Where a file has no times, the basket asked for lies here and the ones before a week apart each. */
+const PSEUDO_GAP_MS = 7 * DAY_MS;
 const PSEUDO_NOW = Date.UTC(2020, 0, 1);
-/** Share of sessions, the latest, that are asked for; and of those before, that train the ranker. */
-const SESSION_TEST_SHARE = 0.2;
-const SESSION_CASES_MAX = 20_000;
-/** Cut-off instants at which the ranker learns, a tenth of the span apart, at most 28 days. */
-const TRAINING_CUTS = 3;
-const CUT_SPACING_MAX_MS = 28 * DAY_MS;
+/** Cut-off instants at which the ranker learns, a twentieth of the span apart, at most 14 days. */
+const TRAINING_CUTS = 6;
+const CUT_SPACING_MAX_MS = 14 * DAY_MS;
 
 /** @throws CuecardError `usage` for an unknown protocol, `not_enough_data` when nothing can be asked */
 export function splitSequences(data: SequenceData, protocol: string): SequenceSplit {
@@ -80,7 +81,9 @@ function lastBasket(data: SequenceData, oneItem: boolean): SequenceSplit {
       const end = baskets.length - heldOut;
       if (end < 0) continue;
       const timeOf = (position: number) =>
-        data.timed ? baskets[position].at : PSEUDO_NOW - (baskets.length - 1 - position) * DAY_MS;
+        data.timed
+          ? baskets[position].at
+          : PSEUDO_NOW - (baskets.length - 1 - position) * PSEUDO_GAP_MS;
       const past = baskets.slice(0, end).map(({ items }, i) => ({ at: timeOf(i), items }));
       const { items } = baskets[end];
       const now = timeOf(end);
@@ -104,7 +107,7 @@ function atTime(data: SequenceData, text: string): SequenceSplit {
   }
   let first = Number.POSITIVE_INFINITY;
   for (const { baskets } of data.users) first = Math.min(first, baskets[0].at);
-  const spacing = Math.min(CUT_SPACING_MAX_MS, (cut - first) / 10);
+  const spacing = Math.min(CUT_SPACING_MAX_MS, (cut - first) / 20);
   const round = (asOf: number, until: number): SequenceRound => {
     const purchases: PurchaseRecord[] = [];
     const cases: SequenceCase[] = [];
@@ -121,70 +124,6 @@ function atTime(data: SequenceData, text: string): SequenceSplit {
     round(cut - (i + 1) * spacing, cut),
   );
   return { training, test: round(cut, Number.POSITIVE_INFINITY), byPosition: false, notes: [] };
-}
-
-interface Walk {
-  readonly id: string;
-  /** Epoch milliseconds of its first and last item. */
-  readonly at: number;
-  readonly endAt: number;
-  readonly items: readonly number[];
-}
-
-/** A session is what one user did, or one basket where the file names baskets. */
-function walksOf(data: SequenceData): Walk[] {
-  const walks = data.users.flatMap(({ id, baskets }): Walk[] => {
-    const whole = (part: readonly Basket[]): Walk => ({
-      id,
-      at: part[0].at,
-      endAt: part[part.length - 1].at,
-      items: part.flatMap(({ items }) => items),
-    });
-    return data.basketsNamed ? baskets.map((basket) => whole([basket])) : [whole(baskets)];
-  });
-  if (data.timed) return walks.sort((a, b) => a.at - b.at || a.endAt - b.endAt);
-  const inFileOrder = (i: number) => PSEUDO_NOW + i * 60_000;
-  return walks.map((walk, i) => ({ ...walk, at: inFileOrder(i), endAt: inFileOrder(i) }));
-}
-
-function nextInSession(data: SequenceData): SequenceSplit {
-  const walks = walksOf(data);
-  const testFrom = Math.floor(walks.length * (1 - SESSION_TEST_SHARE));
-  const trainFrom = Math.floor(testFrom * (1 - SESSION_TEST_SHARE));
-  const name = (item: number) => data.items[item];
-  const round = (from: number, to: number): SequenceRound => {
-    const asOf = walks[from].at;
-    // A session still under way at that instant would tell what comes after it.
-    const known = walks.slice(0, from).filter(({ endAt }) => endAt < asOf);
-    return {
-      asOf,
-      purchases: known.map(({ at, items }) => ({
-        member: "",
-        at,
-        lines: items.map((item) => ({ product: name(item), quantity: 1 })),
-      })),
-      sessions: known.map(({ at, items }) => ({ at, products: items.map(name) })),
-      cases: sessionCases(walks.slice(from, to)),
-    };
-  };
-  const training = trainFrom < testFrom ? [round(trainFrom, testFrom)] : [];
-  return { training, test: round(testFrom, walks.length), byPosition: false, notes: [] };
-}
-
-/** Each step of each session; evenly thinned where there are more than the limit. */
-function sessionCases(walks: readonly Walk[]): SequenceCase[] {
-  const steps = walks.reduce((sum, { items }) => sum + Math.max(0, items.length - 1), 0);
-  const every = Math.max(1, Math.ceil(steps / SESSION_CASES_MAX));
-  const cases: SequenceCase[] = [];
-  let step = 0;
-  for (const { id, at, items } of walks) {
-    for (let next = 1; next < items.length; next++) {
-      if (step++ % every !== 0) continue;
-      const session = items.slice(0, next);
-      cases.push({ user: id, now: at, past: [], cart: [], session, target: [items[next]] });
-    }
-  }
-  return cases;
 }
 
 function purchaseOf(data: SequenceData, member: string, { at, items }: Basket): PurchaseRecord {

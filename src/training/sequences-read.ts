@@ -171,7 +171,8 @@ async function readColumns(
 ): Promise<SequenceData> {
   const { user, item, time } = source;
   if (user === undefined || item === undefined || time === undefined) {
-    throw new CuecardError("usage", "columns need --user, --item and --time");
+    const remedy = "a log without times goes in as --format sequences, a line a session";
+    throw new CuecardError("usage", `columns need --user, --item and --time; ${remedy}`);
   }
   const format = { separator: source.separator, encoding: source.encoding };
   const table = await readTable(source.file, format, onRows);
@@ -202,6 +203,10 @@ async function readColumns(
   const builder = new UserBuilder();
   for (const basket of [...open.values()].sort((a, b) => a.at - b.at)) {
     builder.add(basket.user, basket.at, basket.items);
+  }
+  if (open.size === 0 && incomplete > 0) {
+    const found = `none of ${incomplete} rows has a user, an item and a time that can be read`;
+    throw new CuecardError("not_enough_data", `${source.file}: ${found}`);
   }
   const notes: string[] = [];
   if (incomplete > 0) notes.push(`${incomplete} rows without user, item or time left out`);

@@ -4,26 +4,17 @@ import { buildArtifacts } from "../candidates/build-artifacts.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import { CuecardError } from "../errors.js";
 import { seededRandom, shuffle } from "./random.js";
+import { RANKER_OBJECTIVE, RANKER_PARAMS } from "./ranker-params.js";
 import { joinRankerRows, type RankerRows, rankerRows } from "./ranker-rows.js";
 import type { SequencesOptions, SequencesProgress } from "./sequences.js";
 import type { SequenceRound, SequenceSplit } from "./sequences-protocol.js";
 import { requestOf } from "./sequences-recommend.js";
 import type { TreeModel, Xgboost } from "./xgboost.js";
 
-const MAX_TRAINING_CASES = 6_000;
+const MAX_TRAINING_CASES = 14_000;
 const ROUNDS = 150;
 const VALIDATION_SHARE = 0.15;
 const EARLY_STOPPING_ROUNDS = 20;
-
-/** Shallow trees and a slow rate: groups are few and most features are counts of few baskets. */
-const RANKER_PARAMS: Readonly<Record<string, string | number>> = {
-  max_depth: 5,
-  eta: 0.1,
-  min_child_weight: 10,
-  subsample: 0.8,
-  colsample_bytree: 0.7,
-  lambda: 5,
-};
 
 export const artifactsOf = (round: SequenceRound): CandidateArtifacts =>
   buildArtifacts(round.purchases, round.sessions, { asOf: round.asOf });
@@ -51,19 +42,22 @@ export function trainSequenceRanker(
     const held = Math.floor(examples.length * VALIDATION_SHARE);
     const artifacts = artifactsOf(round);
     const rows = (part: typeof examples) =>
-      rankerRows(part, artifacts, snapshot, { heldOutByPosition: split.byPosition });
+      rankerRows(part, artifacts, snapshot, {
+        heldOutByPosition: split.byPosition,
+        keepMisses: true,
+      });
     validation.push(rows(examples.slice(0, held)));
     training.push(rows(examples.slice(held)));
     onProgress({ step: "learn", done: done + 1, total: split.training.length });
   }
   const train = joinRankerRows(training);
   const evaluation = joinRankerRows(validation);
-  if (train.rowCount === 0) {
+  if (!train.labels.includes(1)) {
     throw new CuecardError("not_enough_data", "no candidate was bought in any training case");
   }
   const model = xgboost.trainTrees({
     ...train,
-    objective: "rank:ndcg",
+    objective: RANKER_OBJECTIVE,
     params: RANKER_PARAMS,
     rounds: options.rounds ?? ROUNDS,
     threads: options.threads,

@@ -1,5 +1,5 @@
 /**
- * `evaluate sequences`: the product's own recommender (sources, artifacts, LambdaMART ranker), cut to
+ * `evaluate sequences`: the product's own recommender (sources, artifacts, trained ranker), cut to
  * what serving would know, beside popularity and personal frequency, on any log of baskets or sessions.
  */
 import { writeFile } from "node:fs/promises";
@@ -33,7 +33,7 @@ export interface SequencesOptions extends SequenceSource {
   readonly seed?: number;
   readonly threads?: number;
   readonly xgboostLibrary?: string;
-  /** Cases the ranker learns from. Default 6,000. */
+  /** Cases the ranker learns from. Default 14,000. */
   readonly maxTrainingCases?: number;
   /** Trees. Default 150. */
   readonly rounds?: number;

@@ -1,4 +1,4 @@
-/** Trains the ranker: LambdaMART over candidate rows of several past instants. */
+/** Trains the ranker: boosted trees over candidate rows of several past instants. */
 import { buildArtifacts } from "../candidates/build-artifacts.js";
 import { CANDIDATE_FEATURES } from "../candidates/features.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
@@ -10,6 +10,7 @@ import { type Calibration, rankerGraph } from "./onnx.js";
 import { checkParity, parityRows } from "./parity.js";
 import { catalogAsOf, cleanRows, firstSales, type MemberExample } from "./ranker-examples.js";
 import { measureRanker, type RankerSlice } from "./ranker-figures.js";
+import { RANKER_OBJECTIVE, RANKER_PARAMS } from "./ranker-params.js";
 import {
   joinRankerRows,
   type RankerRows,
@@ -31,16 +32,6 @@ const EARLY_STOPPING_ROUNDS = 20;
 /** Members whose baskets make the neighbours of one instant. */
 const ARTIFACT_MEMBERS = 50_000;
 const AGE_COLUMN = CANDIDATE_FEATURES.indexOf("age_days");
-
-/** Small leaves: hessians of LambdaMART are far below one a row. */
-const PARAMS = {
-  max_depth: 5,
-  eta: 0.1,
-  min_child_weight: 0.1,
-  subsample: 0.8,
-  colsample_bytree: 0.7,
-  lambda: 1,
-};
 
 export interface RankerPlan {
   /** Epoch milliseconds, ascending. */
@@ -107,18 +98,18 @@ export async function trainRanker(
   const first = firstSales(data.survey.purchases, data.snapshot);
   const rowsAt = (index: number): RankerRows => {
     settings.signal?.throwIfAborted();
-    return rowsOf(rankerSlice(data, index, first));
+    return rowsOf(rankerSlice(data, index, first), { keepMisses: true });
   };
   const train = joinRankerRows(slices.train.map(rowsAt));
   const later = rankerSlice(data, slices.calibrate, first);
-  const stop = rowsOf(halfOf(later, 0));
+  const stop = rowsOf(halfOf(later, 0), { keepMisses: true });
   requireGroups(train, GROUPS_MIN, "train");
   requireGroups(stop, LATER_GROUPS_MIN, "stop");
   const seed = settings.seed ?? 1;
   const model = settings.xgboost.trainTrees({
     ...train,
-    objective: "rank:ndcg",
-    params: PARAMS,
+    objective: RANKER_OBJECTIVE,
+    params: RANKER_PARAMS,
     rounds: settings.rounds ?? 80,
     threads: settings.threads ?? 1,
     seed,
@@ -191,8 +182,8 @@ function rowsOf(
 
 const finite = (value: number): number | null => (Number.isFinite(value) ? value : null);
 
-function requireGroups({ groups }: RankerRows, minimum: number, what: string): void {
-  if (groups.length >= minimum) return;
+function requireGroups({ groups, labels }: RankerRows, minimum: number, what: string): void {
+  if (groups.length >= minimum && labels.includes(1)) return;
   throw new CuecardError(
     "not_enough_data",
     `ranker: ${groups.length} orders to ${what} on; at least ${minimum} are needed`,

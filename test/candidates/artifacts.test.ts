@@ -105,6 +105,36 @@ describe("artifacts", () => {
     expect(known(artifacts.sessions, "tea")).toBe(0);
   });
 
+  it("keep the latest sessions whole, each product once, the latest first", () => {
+    const at = (days: number, ...products: string[]) => ({ at: daysAgo(days), products });
+    const sessions = [
+      at(3, "old", "tea"),
+      at(1, "tea", "cup", "tea"),
+      at(2, "pot", "pot"),
+      at(2, "pot", "cup"),
+    ];
+    const { walks, products } = buildArtifacts([], sessions, { asOf: NOW, maxWalks: 2 });
+    const names = new Map(["old", "tea", "cup", "pot"].map((id) => [fingerprint40(id), id]));
+    const kept = Array.from({ length: walks.offsets.length - 1 }, (_, i) =>
+      Array.from(walks.product.subarray(walks.offsets[i], walks.offsets[i + 1]), (product) =>
+        names.get(products[product]),
+      ),
+    );
+    expect(kept).toEqual([
+      ["tea", "cup"],
+      ["pot", "cup"],
+    ]);
+  });
+
+  it("tell what is bought lately from what was bought all along", () => {
+    const often = Array.from({ length: 6 }, (_, i) => aPurchase(`m${i}`, 60, "classic"));
+    const lately = Array.from({ length: 3 }, (_, i) => aPurchase(`n${i}`, 1, "hit"));
+    const { popularity, recentPopularity, products } = learnt([...often, ...lately]);
+    const of = (values: Float32Array, id: string) => values[products.indexOf(fingerprint40(id))];
+    expect(of(popularity, "classic")).toBeGreaterThan(of(popularity, "hit"));
+    expect(of(recentPopularity, "hit")).toBeGreaterThan(10 * of(recentPopularity, "classic"));
+  });
+
   it("let nobody's purchases count for popularity, not for neighbours", () => {
     const artifacts = learnt([aPurchase("", 3, "tea", "cup"), aPurchase("", 2, "tea")]);
     expect(artifacts.popularity[0]).toBeGreaterThan(artifacts.popularity[1]);

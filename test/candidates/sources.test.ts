@@ -120,6 +120,34 @@ describe("session neighbours", () => {
     expect(proposedBy("session_neighbours", at("lock"), artifacts, catalog)).toEqual(["lock"]);
   });
 
+  it("proposes what whole sessions like this one held, where no rule leads from the last product", () => {
+    const sessions = [
+      ...Array.from({ length: 4 }, () => ["helmet", "lock", "bike", "bell"]),
+      ...Array.from({ length: 4 }, () => ["bike", "tent", "stove"]),
+    ];
+    const artifacts = learnt([], sessions);
+    const catalog = aCatalog("helmet", "lock", "bike", "bell", "tent", "stove");
+    const touches = [aView("bell", 1), aView("bike", 2)];
+    const request = aRequest({ history: aHistory([], { touches }) });
+    // "bell" always comes last: what stands before it is found only by whole sessions.
+    const proposed = proposedBy("session_neighbours", request, artifacts, catalog);
+    const rank = (id: string) => proposed.indexOf(id);
+    expect(rank("lock")).toBeGreaterThan(-1);
+    expect(rank("helmet")).toBeGreaterThan(-1);
+    const without = { ...artifacts, walks: emptyArtifacts().walks };
+    const byRules = proposedBy("session_neighbours", request, without, catalog);
+    expect(byRules).not.toContain("lock");
+    expect(byRules).toContain("tent");
+  });
+
+  it("takes no notice of looks of years ago", () => {
+    const artifacts = learnt([], [["bike", "helmet"]]);
+    const touches = [aView("bike", 24 * 900)];
+    const request = aRequest({ history: aHistory([], { touches }) });
+    const catalog = aCatalog("bike", "helmet");
+    expect(proposedBy("session_neighbours", request, artifacts, catalog)).toEqual([]);
+  });
+
   it("keeps a product put into the cart above one only viewed at the same time", () => {
     const touches = [aView("viewed", 2), aView("carted", 3, "cart_add")];
     const request = aRequest({ history: aHistory([], { touches }) });

@@ -8,6 +8,7 @@ import { evaluateSequences, type SequencesReport } from "../../src/training/sequ
 import { splitSequences } from "../../src/training/sequences-protocol.js";
 import { readSequences } from "../../src/training/sequences-read.js";
 import { compareMethods } from "../../src/training/sequences-report.js";
+import { aClickLog } from "./a-click-log.js";
 
 let dir: string;
 beforeAll(() => {
@@ -178,6 +179,39 @@ describe("protocols", () => {
     expect(test.cases[1].session.map((item) => data.items[item])).toEqual(["x16", "y16"]);
   });
 
+  it("end a session where its visitor is silent for half an hour, and leave single items out", async () => {
+    const rows = ["who,what,when"];
+    for (let day = 1; day <= 10; day++) {
+      const date = `2024-03-${String(day).padStart(2, "0")}`;
+      rows.push(`v,a${day},${date} 10:00`, `v,b${day},${date} 10:20`, `v,c${day},${date} 11:00`);
+    }
+    const columns = { user: "who", item: "what", time: "when" };
+    const file = fileOf("visits.csv", rows.join("\n"));
+    const data = await readSequences({ file, format: "columns", ...columns });
+    const { test, notes } = splitSequences(data, "next-in-session");
+    expect(test.cases.map(({ target }) => data.items[target[0]])).toEqual(["b9", "b10"]);
+    expect(test.sessions).toHaveLength(8);
+    expect(notes).toEqual([
+      "10 sessions of a single item left out",
+      "2 steps lead to an item no earlier session held: misses for all",
+    ]);
+  });
+
+  it("say what is wrong with a log of sessions that cannot be asked", async () => {
+    const columns = { format: "columns", user: "s", item: "i" } as const;
+    const single = Array.from({ length: 50 }, (_, i) => `s${i},x,2024-01-01 00:${10 + i}`);
+    const file = fileOf("single.csv", ["s,i,t", ...single].join("\n"));
+    const data = await readSequences({ file, ...columns, time: "t" });
+    expect(() => splitSequences(data, "next-in-session")).toThrow(
+      "50 sessions, 0 of them with two items or more",
+    );
+    await expect(readSequences({ file, ...columns })).rejects.toThrow("--format sequences");
+    const untimed = fileOf("untimed.csv", "s,i,t\na,x,soon\na,y,later\n");
+    await expect(readSequences({ file: untimed, ...columns, time: "t" })).rejects.toThrow(
+      "none of 2 rows has a user, an item and a time",
+    );
+  });
+
   it("refuse an unknown protocol and a file that leaves nothing to ask", async () => {
     const data = await timed();
     expect(() => splitSequences(data, "guess")).toThrow("none of last-basket");
@@ -192,7 +226,15 @@ describe("evaluateSequences", () => {
     const out = join(dir, "recs.csv");
     const steps = new Set<string>();
     const report = await evaluateSequences(
-      { file, format: "baskets-json", protocol: "last-basket", k: [5, 10], out, rounds: 40 },
+      {
+        file,
+        format: "baskets-json",
+        protocol: "last-basket",
+        k: [5, 10],
+        out,
+        rounds: 40,
+        threads: 1,
+      },
       ({ step }) => steps.add(step),
     );
     expect(report).toMatchObject({ users: 300, cases: 300, protocol: "last-basket" });
@@ -211,6 +253,38 @@ describe("evaluateSequences", () => {
     expect(steps).toEqual(new Set(["read", "learn", "train", "recommend", "measure"].slice(1)));
   });
 
+  it("tells the next item of a session better than its neighbours alone do", async () => {
+    const file = fileOf("clicks.csv", aClickLog(2500));
+    const report = await evaluateSequences({
+      file,
+      format: "columns",
+      user: "session",
+      item: "item",
+      time: "time",
+      protocol: "next-in-session",
+      k: [20],
+      maxTrainingCases: 1500,
+      rounds: 40,
+      threads: 1,
+    });
+    const hit = (method: string) => figure(report, method, 20)?.phr ?? 0;
+    const rank = (method: string) => figure(report, method, 20)?.mrr ?? 0;
+    expect(report.figures.map(({ method }) => method)).toEqual([
+      "cuecard",
+      "popularity",
+      "recency",
+      "item_knn",
+      "session_knn",
+    ]);
+    expect(hit("session_knn")).toBeGreaterThan(2 * hit("popularity"));
+    expect(rank("session_knn")).toBeGreaterThan(rank("item_knn"));
+    expect(rank("cuecard")).toBeGreaterThan(rank("item_knn"));
+    const ahead = report.differences.find(
+      ({ against, metric }) => against === "item_knn" && metric === "mrr",
+    );
+    expect(ahead?.interval.low).toBeGreaterThan(0);
+  });
+
   it("finds nothing where there is nothing: permuted targets", async () => {
     const baskets = Object.entries(habits(300));
     const permuted = Object.fromEntries(
@@ -225,6 +299,7 @@ describe("evaluateSequences", () => {
       protocol: "last-basket",
       k: [5],
       rounds: 40,
+      threads: 1,
     } as const;
     const report = await evaluateSequences({ file, ...options });
     const gain = report.differences.find(({ metric }) => metric === "recall");
@@ -246,7 +321,13 @@ describe("evaluateSequences", () => {
         [9, 6],
       ];
     const file = fileOf("ties.json", JSON.stringify(baskets));
-    const out = { format: "baskets-json", protocol: "last-basket", k: [1, 2], rounds: 5 } as const;
+    const out = {
+      format: "baskets-json",
+      protocol: "last-basket",
+      k: [1, 2],
+      rounds: 5,
+      threads: 1,
+    } as const;
     const report = await evaluateSequences({ file, ...out, byUser: true });
     // tie: item 1 first (miss at 1, hit at 2); fill: 3 then 9 (hit at 2); other: 9 then 5 (miss);
     // more: 9 of {9, 6} at 1, 9 and 5 at 2.
