@@ -79,7 +79,7 @@ async function measureIn(directory: string, context: SetContext): Promise<SetFig
     rows: [...heads.rows, ...ranker.rows],
     tables: [...heads.tables, ...ranker.tables],
     text: [
-      `First import: \`${before}\`. Second: \`${after}\`.`,
+      `First import: \`${lastLine(before)}\`. Second: \`${lastLine(after)}\`.`,
       chosen(trained),
       ...heads.text,
       ...ranker.text,
@@ -88,11 +88,14 @@ async function measureIn(directory: string, context: SetContext): Promise<SetFig
   };
 }
 
-/** What `train` answered: each model and why it serves. */
-function chosen(trained: string): string {
+/** What `train` answered, after what it may have logged: each model and why it serves. */
+function chosen(output: string): string {
+  const trained = output.slice(output.search(/^\{$/m));
   const { models } = JSON.parse(trained) as { models: { name: string; reason: string }[] };
   return models.map(({ name, reason }) => `\`train\` on the ${name}: ${reason}.`).join(" ");
 }
+
+const lastLine = (output: string): string => output.split("\n").at(-1) ?? "";
 
 /** All that is asked of the store: the models trained before the cut, and the rows of after it. */
 async function readLater(core: Core, { onProgress }: SetContext) {
@@ -139,7 +142,7 @@ async function cutFile(
   return files;
 }
 
-/** One command of the product, in a process of its own; answers its last line. */
+/** One command of the product, in a process of its own; answers what it printed. */
 function cuecard(
   env: NodeJS.ProcessEnv,
   args: readonly string[],
