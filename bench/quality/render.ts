@@ -37,7 +37,7 @@ function bestBaseline({ baselines, decimals }: QualityRow): string {
 const leadOf = ({ lead, decimals }: QualityRow): string =>
   lead === undefined
     ? ""
-    : `${lead.difference >= 0 ? "+" : ""}${shown(lead.difference, decimals)} (${range(lead, decimals)}) over ${lead.over}`;
+    : `${lead.difference >= 0 ? "+" : ""}${shown(lead.difference, decimals)} (${range(lead, decimals)})`;
 
 /** Markdown that reads as a table in a terminal too; the first `texts` columns are aligned left. */
 function tableOf(rows: readonly (readonly string[])[], texts: number): string {

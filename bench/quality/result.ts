@@ -16,7 +16,7 @@ export interface QualityRow {
   readonly interval?: Interval;
   /** Name → value of the same metric, measured on the same rows by the same command. */
   readonly baselines?: Readonly<Record<string, number>>;
-  /** Ours minus the best baseline (or another named in the text), paired, 95 %. */
+  /** Ours minus the best baseline, paired, 95 %. */
   readonly lead?: { readonly over: string; readonly difference: number } & Interval;
   readonly floor?: Bar;
   readonly target?: Bar;
