@@ -5,8 +5,9 @@ import type { Commit, MemberWrite } from "./member-store.js";
 import { PackedList } from "./packed-list.js";
 
 /**
- * KEYS: log, ledger, dedupe hash of today, dedupe hashes of earlier days, member keys.
- * ARGV[1], a packed list: earlier days (-1: no dedupe hashes are given), seconds a dedupe day is kept,
+ * KEYS: log, ledger, dedupe hashes (the current period's, the one before it; none without claims),
+ *   member keys.
+ * ARGV[1], a packed list: number of dedupe hashes, seconds one is kept from its begin,
  *   ledger field ('' none), ledger chunk, claims n, n × (key, content, 'new'|'taken'),
  *   members n, n × (expected version, sets m, m × (field, value), deletes d, d × field),
  *   records n, n × record.
@@ -16,7 +17,7 @@ export const commitScript = defineScript<Buffer[]>({
   name: "commit_member",
   lua: `
 local list = cmsgpack.unpack(ARGV[1])
-local days, ttl, field, chunk = list[1], list[2], list[3], list[4]
+local hashes, ttl, field, chunk = list[1], list[2], list[3], list[4]
 if field ~= '' then
   local reached = redis.call('HGET', KEYS[2], field)
   if reached and tonumber(reached) >= chunk then return {'done'} end
@@ -28,8 +29,8 @@ if claims > 0 then
   local failed = {'claimed'}
   local keys, known = {}, {}
   for i = 1, claims do keys[i] = list[at + 3 * (i - 1)] end
-  for d = 0, days do
-    local found = redis.call('HMGET', KEYS[3 + d], unpack(keys))
+  for h = 1, hashes do
+    local found = redis.call('HMGET', KEYS[2 + h], unpack(keys))
     for i = 1, claims do known[i] = known[i] or found[i] end
   end
   for i = 1, claims do
@@ -55,14 +56,14 @@ end
 local members = list[at]; at = at + 1
 local first = at
 for i = 0, members - 1 do
-  local version = redis.call('HGET', KEYS[4 + days + i], 'v') or 0
+  local version = redis.call('HGET', KEYS[3 + hashes + i], 'v') or 0
   if tonumber(version) ~= list[at] then return {'stale'} end
   at = at + 2 + 2 * list[at + 1]
   at = at + 1 + list[at]
 end
 at = first
 for i = 0, members - 1 do
-  local key = KEYS[4 + days + i]
+  local key = KEYS[3 + hashes + i]
   local version, sets = list[at] + 1, 2 * list[at + 1]
   at = at + 2
   if sets == 2 then
@@ -78,7 +79,7 @@ end
 for i = at + 1, at + list[at] do redis.call('XADD', KEYS[1], '*', 'r', list[i]) end
 if #fresh > 0 then
   redis.call('HSET', KEYS[3], unpack(fresh))
-  -- A day's hash begins with these: later claims of the day find its end set.
+  -- The hash begins with these: later claims of its period find its end set.
   if redis.call('HLEN', KEYS[3]) <= #fresh / 2 then redis.call('EXPIRE', KEYS[3], ttl) end
 end
 if field ~= '' then redis.call('HSET', KEYS[2], field, chunk) end
@@ -119,15 +120,15 @@ function addMember(write: MemberWrite): void {
   for (const field of deletes) list.add(field);
 }
 
-/** The one argument of `commitScript`. `earlierDays`: of the dedupe keys given, -1 for none. */
+/** The one argument of `commitScript`. `dedupeHashes`: how many are among the keys. */
 export function packCommit(
   { members, records, claims, ledger }: Commit,
-  earlierDays: number,
+  dedupeHashes: number,
   ttlSeconds: number,
   encodeRecord: (record: LogRecord) => string,
 ): Buffer {
   list.clear();
-  list.addNumber(earlierDays);
+  list.addNumber(dedupeHashes);
   list.addNumber(ttlSeconds);
   list.add(ledger?.field ?? "");
   list.addNumber(ledger?.chunk ?? 0);

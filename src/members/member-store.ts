@@ -82,9 +82,6 @@ const READ_TOGETHER_MIN = 4;
 const READ_TOGETHER_MAX = 256;
 const DAY_MS = 86_400_000;
 
-const dayOf = (atMs: number): string =>
-  new Date(atMs).toISOString().slice(0, 10).replaceAll("-", "");
-
 function parseRecord(id: string, values: readonly (Buffer | null)[]): MemberRecord {
   const [version, state, profile, redirect, erased] = values;
   return {
@@ -115,12 +112,9 @@ function inPartitions(ids: readonly string[]): number[][] {
 }
 
 export class MemberStore {
-  /** `today` counts days since 1970. */
-  private days: { today: number; names: readonly string[] } = { today: -1, names: [] };
-
   constructor(
     private readonly client: RedisClient,
-    /** Days an event id is remembered. */
+    /** Days an event id is remembered at least. */
     private readonly dedupeDays: number,
     /** Given by the composition root: this tier does not reach into events/. */
     private readonly encodeRecord: (record: LogRecord) => string,
@@ -205,11 +199,11 @@ export class MemberStore {
     asked: readonly { partition: number; keys: readonly Buffer[] }[],
   ): Promise<Map<string, Buffer>> {
     const reads = asked.flatMap(({ partition, keys }) =>
-      this.dedupeKeys(partition).map((day) => ({ day, keys })),
+      this.dedupeKeys(partition).map((hash) => ({ hash, keys })),
     );
     const outcomes = await groupedPipeline<(Buffer | null)[]>(
       this.client,
-      reads.map(({ day, keys }) => ["hmget", day, ...keys]),
+      reads.map(({ hash, keys }) => ["hmget", hash, ...keys]),
     );
     const taken = new Map<string, Buffer>();
     outcomes.forEach((outcome, read) => {
@@ -233,31 +227,19 @@ export class MemberStore {
     });
   }
 
+  /** The current period's ids and those of the one before: `dedupeDays` to twice as many days. */
   private dedupeKeys(partition: number): string[] {
-    return this.latestDays().map((day) => dedupeKey(partition, day));
-  }
-
-  /** Today and the days an id is remembered for, `yyyymmdd`. */
-  private latestDays(): readonly string[] {
-    const now = Date.now();
-    const today = Math.floor(now / DAY_MS);
-    if (this.days.today !== today) {
-      const names = Array.from({ length: this.dedupeDays + 1 }, (_, back) =>
-        dayOf(now - back * DAY_MS),
-      );
-      this.days = { today, names };
-    }
-    return this.days.names;
+    const period = Math.floor(Date.now() / (this.dedupeDays * DAY_MS));
+    return [dedupeKey(partition, period), dedupeKey(partition, period - 1)];
   }
 
   private callOf(commit: Commit): ScriptCall<Buffer[]> {
     const { partition, members, claims } = commit;
-    // Without claims nothing is looked up by day.
-    const days = claims.length === 0 ? [] : this.dedupeKeys(partition);
-    const keys = [logKey(partition), importLedgerKey(partition), ...days];
+    const dedupe = claims.length === 0 ? [] : this.dedupeKeys(partition);
+    const keys = [logKey(partition), importLedgerKey(partition), ...dedupe];
     for (const { id } of members) keys.push(memberKey(id));
-    const ttlSeconds = (this.dedupeDays + 2) * 86_400;
-    const packed = packCommit(commit, days.length - 1, ttlSeconds, this.encodeRecord);
+    const ttlSeconds = (2 * this.dedupeDays + 1) * 86_400;
+    const packed = packCommit(commit, dedupe.length, ttlSeconds, this.encodeRecord);
     return { script: commitScript, keys, args: [packed] };
   }
 }

@@ -90,9 +90,12 @@ export const memberKeyPattern = "m:{p*}:*";
 /** Stream: the event log of one partition, in the order of its writes. */
 export const logKey = (partition: number): string => `log:{p${partition}}`;
 
-/** Set: event ids accepted on one day (`yyyymmdd`, UTC) by the members of a partition. */
-export const dedupeKey = (partition: number, day: string): string =>
-  `dedupe:{p${partition}}:${day}`;
+/**
+ * Hash: ids of events accepted in one period by the members of a partition; periods of `dedupeDays`
+ * days are counted from 1970.
+ */
+export const dedupeKey = (partition: number, period: number): string =>
+  `dedupe:{p${partition}}:${period}`;
 
 /** Hash: chunks of imports already committed in this partition. */
 export const importLedgerKey = (partition: number): string => `ledger:{p${partition}}`;

@@ -60,7 +60,7 @@ describe("partitions", () => {
         const slots = [
           keys.memberKey(id),
           keys.logKey(partition),
-          keys.dedupeKey(partition, "20261122"),
+          keys.dedupeKey(partition, 2968),
           keys.importLedgerKey(partition),
           keys.erasedKey(partition),
           keys.archiveKey(partition),
