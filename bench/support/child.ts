@@ -1,6 +1,7 @@
 /** Processes of a bench and the calls between them. */
 import { type ChildProcess, fork } from "node:child_process";
 import cluster from "node:cluster";
+import { SERVE_NODE_FLAGS } from "../../src/http/cluster.js";
 import { compiledPath } from "./compile.js";
 
 /** Name → function; inputs and results travel as structured clones. */
@@ -35,10 +36,17 @@ export class Child<C extends Calls> {
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(e: Error): void }>();
   #count = 0;
 
-  /** `program`: a file of bench/support, or a process that runs one. `node`: what it runs on. */
+  /**
+   * `program`: a file of bench/support, or a process that runs one. `node`: what it runs on, with the
+   * flags of a serve process.
+   */
   constructor(program: string | ChildProcess, node = process.execPath) {
     const name = typeof program === "string" ? program : "worker";
-    const options = { serialization: "advanced", execPath: node } as const;
+    const options = {
+      serialization: "advanced" as const,
+      execPath: node,
+      execArgv: [...SERVE_NODE_FLAGS],
+    };
     this.#process =
       typeof program === "string" ? fork(compiledPath(program), [], options) : program;
     this.#process.on("message", (answer: Answer) => {

@@ -33,6 +33,13 @@ type WorkerMessage =
   | { type: "cuecard:fatal"; code: ErrorCode; detail: string }
   | { type: "cuecard:shutdown" };
 
+/**
+ * For Node in the serve processes: requests and writes under way live for some milliseconds, and with
+ * the default of 16 MiB young collections come so often that they copy them all. Measured on event
+ * intake: 77–81 µs of processor time an event with 16 MiB, 66–70 with 32 or 64.
+ */
+export const SERVE_NODE_FLAGS: readonly string[] = ["--max-semi-space-size=32"];
+
 const RESTART_DELAY_MS = 100;
 const RESTART_DELAY_MAX_MS = 10_000;
 /** One that lived so long did not die at once: the delay starts over. */
@@ -95,6 +102,7 @@ class Primary implements ServeCluster {
         if (isMetricsMessage(message)) this.#onMetricsMessage(worker, message);
         else onMessage(worker, message);
       });
+      cluster.setupPrimary({ execArgv: [...process.execArgv, ...SERVE_NODE_FLAGS] });
       for (let i = 0; i < this.#options.processes; i++) this.#fork();
     });
   }
