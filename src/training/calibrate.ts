@@ -73,13 +73,29 @@ function loss(margins: ArrayLike<number>, targets: Float64Array, fit: Calibratio
   return sum / targets.length;
 }
 
+/** The margins as they are, or their average at the average target: far out, Newton finds no way. */
+function startOf(
+  margins: ArrayLike<number>,
+  targets: Float64Array,
+  startSlope: number,
+  fixedSlope: number | undefined,
+): Calibration {
+  const meanOf = (values: ArrayLike<number>) =>
+    Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+  const rate = meanOf(targets);
+  const slope = fixedSlope ?? 0;
+  const asTheyAre = { slope: startSlope, intercept: 0 };
+  const level = { slope, intercept: Math.log(rate / (1 - rate)) - slope * meanOf(margins) };
+  return loss(margins, targets, level) < loss(margins, targets, asTheyAre) ? level : asTheyAre;
+}
+
 function minimise(
   margins: ArrayLike<number>,
   targets: Float64Array,
   startSlope: number,
   fixedSlope: number | undefined,
 ): Calibration {
-  let fit: Calibration = { slope: startSlope, intercept: 0 };
+  let fit = startOf(margins, targets, startSlope, fixedSlope);
   let value = loss(margins, targets, fit);
   for (let step = 0; step < MAX_STEPS; step++) {
     const direction = newtonDirection(margins, targets, fit, fixedSlope !== undefined);

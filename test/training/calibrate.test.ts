@@ -26,6 +26,14 @@ describe("Platt calibration", () => {
     expect(expectedCalibrationError(calibrated(margins, fit), labels)).toBeLessThan(0.01);
   });
 
+  it("keeps the level of margins far from 0, which say nothing of the labels", () => {
+    const random = seededRandom(5);
+    const margins = Array.from({ length: 3000 }, () => -43 + random());
+    const labels = margins.map(() => (random() < 0.2 ? 1 : 0));
+    const said = calibrated(margins, fitPlatt(margins, labels));
+    expect(expectedCalibrationError(said, labels)).toBeLessThan(0.03);
+  });
+
   it("matches the closed form on two margins: the smoothed targets themselves", () => {
     const margins = [-1, -1, -1, 1, 1];
     const labels = [0, 0, 0, 1, 1];
