@@ -22,7 +22,8 @@ import {
   fitTable,
   predictTable,
 } from "./table-model.js";
-import { parseSplit, type Split, splitRows } from "./table-split.js";
+import { driftNotes, notesOn } from "./table-notes.js";
+import { parseSplit, splitRows } from "./table-split.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
 
 export interface EvaluateTableOptions extends TableOptions {
@@ -113,6 +114,9 @@ export function evaluateData(
   });
   const draws = drawsOf(heldOut, settings.seed);
   const intervals = intervalsOf(draws);
+  const metrics = pooledMetrics(heldOut);
+  const baselines = [...plain].map(([name, rows]) => compared(name, rows, draws, settings.seed));
+  const measured = { metrics, intervals, heldOut, baselines };
   return {
     task: data.treated === undefined ? "probability" : "uplift",
     rows: data.rows.length,
@@ -120,19 +124,19 @@ export function evaluateData(
     heldOutRows: heldOut.reduce((sum, { labels }) => sum + labels.length, 0),
     split,
     seed: settings.seed,
-    ...pooledMetrics(heldOut),
+    ...metrics,
     intervals,
     folds: heldOut.map((fold) => ({
       rows: fold.labels.length,
       baseRate: mean(fold.labels),
       ...metricsOf(fold),
     })),
-    baselines: [...plain].map(([name, rows]) => compared(name, rows, draws, settings.seed)),
+    baselines,
     heldOut,
     choices: fits.map(({ choice }) => choice),
     drift: fits[0].drift,
     library: { version: xgboost.version, threads: settings.threads ?? availableParallelism() },
-    notes: [...notesOn(data, splits, intervals), ...driftNotes(fits[0])],
+    notes: [...notesOn(data, splits, measured), ...driftNotes(fits[0])],
   };
 }
 
@@ -159,45 +163,4 @@ function compared(
     ahead: differencesOf(model, draws),
     heldOut,
   };
-}
-
-/**
- * Rates that moved by more than this factor between training and held-out rows are worth a warning.
- */
-const RATE_DRIFT = 1.25;
-
-function notesOn(
-  data: TableData,
-  splits: readonly Split[],
-  intervals: Readonly<Record<string, Interval>>,
-): string[] {
-  const notes: string[] = [];
-  const [{ train, test }] = splits;
-  const before = mean(labelsOf(data, train));
-  const after = mean(labelsOf(data, test));
-  const ratio = Math.max(before, after) / Math.min(before, after);
-  if (ratio > RATE_DRIFT) {
-    const [from, to] = [before, after].map((rate) => `${(rate * 100).toFixed(1)} %`);
-    notes.push(
-      `drift: the share of positives moves from ${from} in the training rows to ${to} in the ` +
-        "held-out rows; probabilities will be off and the ranking may be, train on recent rows",
-    );
-  }
-  if (intervals.qini !== undefined && intervals.qini.low <= 0) {
-    notes.push(
-      "no uplift ranking can be claimed: the interval of the Qini coefficient includes 0, so treating " +
-        "everyone or no one is as good as choosing by this score",
-    );
-  }
-  return notes;
-}
-
-function driftNotes({ drift }: FittedTable): string[] {
-  const moved = drift?.columns.filter(({ isDrifting }) => isDrifting) ?? [];
-  if (drift === undefined || moved.length === 0) return [];
-  const names = moved.map(({ column, psi }) => `${column} (PSI ${psi.toFixed(2)})`).join(", ");
-  return [
-    `drift of columns within the training rows: ${names}; early and late rows are told apart with ` +
-      `AUC ${drift.adversarialAuc.toFixed(3)}`,
-  ];
 }

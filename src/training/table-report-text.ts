@@ -28,6 +28,7 @@ export function commandOf(
     separator: options.separator,
     header: options.header === false ? "no" : undefined,
     encoding: options.encoding,
+    threads: options.threads === undefined ? undefined : String(options.threads),
     seed: String(options.seed ?? 0),
     ...more,
   };

@@ -81,11 +81,14 @@ function headSection(manifest: TableManifest, evaluation: TableEvaluation): stri
       : []),
     "",
     `Measured ${splitText(evaluation)} (\`${evaluation.split}\`, seed ${evaluation.seed}): ` +
-      `${evaluation.heldOutRows} rows that neither the choice, the fit nor the calibration saw. The model ` +
+      `${evaluation.heldOutRows} rows (${positivesOf(evaluation)} positives) that neither the choice, the fit nor the calibration saw. The model ` +
       "that was written was then fitted on all rows in the same way. Intervals: 95 %, bootstrap of the " +
       "held-out rows.",
   ];
 }
+
+const positivesOf = ({ heldOut }: TableEvaluation): number =>
+  heldOut.reduce((sum, { labels }) => sum + labels.filter((label) => label === 1).length, 0);
 
 function splitText({ split }: TableEvaluation): string {
   const [kind, size] = split.split(":");

@@ -109,6 +109,33 @@ describe("training a model from a flat table", { timeout: 120_000 }, () => {
     expect(checks.duplicateRows).toBe(2);
   });
 
+  it("says so when held-out rows repeat training rows", async () => {
+    const random = seededRandom(6);
+    const rows = customers(300).map((row) => ({ ...row, spent: random() }));
+    const options = { label: "bought", split: "random:0.3" };
+    const repeated = aCsv(rows.flatMap((row) => [row, row, row]));
+    const { notes } = await evaluateTable({ ...options, file: repeated });
+    expect(notes.join()).toMatch(/held-out rows repeat a training row in every input/);
+    const once = await evaluateTable({ ...options, file: aCsv(rows) });
+    expect(once.notes.join()).not.toMatch(/repeat/);
+  });
+
+  it("suspects a leak that two columns share", async () => {
+    const random = seededRandom(4);
+    const rows = customers(1000).map((row) => {
+      const before = random() < 0.5;
+      const after = before !== (row.bought === "yes");
+      return { ...row, before: Number(before), after: Number(after) };
+    });
+    const { checks, notes } = await trainTable({
+      file: aCsv(rows),
+      label: "bought",
+      out: aPath("m"),
+    });
+    expect(checks.suspectedLeaks).toEqual([]);
+    expect(notes.join()).toMatch(/suspected leak: AUC .*(before|after)/);
+  });
+
   it("finds a leak in a column that is only filled for buyers", async () => {
     const rows = customers(400).map((row) => ({ ...row, paid: row.bought === "yes" ? "9" : "" }));
     const options = { file: aCsv(rows), label: "bought", out: aPath("m") };
@@ -179,13 +206,14 @@ describe("evaluating on held-out rows", { timeout: 120_000 }, () => {
     const rows = customers(1500);
     const random = seededRandom(5);
     const noise = rows.map((row) => ({ ...row, bought: random() < 0.3 ? "yes" : "no" }));
-    const { auc = 0 } = await evaluateTable({
+    const { auc = 0, notes } = await evaluateTable({
       file: aCsv(noise),
       label: "bought",
       split: "kfold:3",
     });
     const standardError = Math.sqrt(1 / (12 * 1500 * 0.3 * 0.7));
     expect(Math.abs(auc - 0.5)).toBeLessThan(3 * standardError);
+    expect(notes.join()).toMatch(/no skill can be claimed/);
   });
 
   it("splits by order of the file and reports when the share of positives moves", async () => {

@@ -1,0 +1,140 @@
+/** What a reader of a table's figures has to know before believing them. */
+import type { Interval } from "./bootstrap.js";
+import { labelsOf, type TableData } from "./table-data.js";
+import { type HeldOut, type Metrics, mean, pooledMetrics } from "./table-held-out.js";
+import type { FittedTable } from "./table-model.js";
+import type { Split } from "./table-split.js";
+
+export interface Measured {
+  readonly metrics: Metrics;
+  readonly intervals: Readonly<Record<string, Interval>>;
+  readonly heldOut: readonly HeldOut[];
+  readonly baselines: readonly {
+    readonly name: string;
+    readonly ahead: Readonly<Record<string, Interval>>;
+  }[];
+}
+
+/**
+ * Rates that moved by more than this factor between training and held-out rows are worth a warning.
+ */
+const RATE_DRIFT = 1.25;
+/** A share of held-out rows with a twin among the training rows that is worth a warning. */
+const REPEATED_SHARE = 0.01;
+/** Fewer rows of either class than this give no figure. */
+const FEWEST = 20;
+
+export function notesOn(data: TableData, splits: readonly Split[], measured: Measured): string[] {
+  return [
+    ...rateNotes(data, splits),
+    ...skillNotes(measured),
+    ...repeatNotes(data, splits, measured),
+  ];
+}
+
+function rateNotes(data: TableData, [{ train, test }]: readonly Split[]): string[] {
+  const before = mean(labelsOf(data, train));
+  const after = mean(labelsOf(data, test));
+  if (Math.max(before, after) / Math.min(before, after) <= RATE_DRIFT) return [];
+  const [from, to] = [before, after].map((rate) => `${(rate * 100).toFixed(1)} %`);
+  return [
+    `drift: the share of positives moves from ${from} in the training rows to ${to} in the ` +
+      "held-out rows; probabilities will be off and the ranking may be, train on recent rows",
+  ];
+}
+
+function skillNotes({ intervals, baselines }: Measured): string[] {
+  const { auc, qini } = intervals;
+  const main = qini === undefined ? "auc" : "qini";
+  const better = baselines.filter(({ ahead }) => ahead[main].high < 0).map(({ name }) => name);
+  return [
+    ...(qini !== undefined && qini.low <= 0
+      ? [
+          "no uplift ranking can be claimed: the interval of the Qini coefficient includes 0, so treating " +
+            "everyone or no one is as good as choosing by this score",
+        ]
+      : []),
+    ...(auc !== undefined && auc.low <= 0.5
+      ? [
+          "no skill can be claimed: the interval of the AUC reaches down to .5, so the base rate for everyone may be as good as this score",
+        ]
+      : []),
+    ...(baselines.some(({ name, ahead }) => name === "base rate" && ahead.logLoss?.low > 0)
+      ? [
+          "the probabilities are worse than the base rate for everyone, by log loss; use the order only",
+        ]
+      : []),
+    ...better.map(
+      (name) =>
+        `the plain model "${name}" is better on these rows: the interval of the difference excludes 0`,
+    ),
+  ];
+}
+
+/** Held-out rows whose every input also stands in a training row: an answer learnt by heart. */
+function repeatNotes(
+  data: TableData,
+  splits: readonly Split[],
+  { heldOut, metrics }: Measured,
+): string[] {
+  const keys = inputKeys(data);
+  const isTwin = splits.map(({ train, test }) => {
+    const seen = new Set(Array.from(train, (row) => keys[row]));
+    return Array.from(test, (row) => seen.has(keys[row]));
+  });
+  const total = isTwin.reduce((sum, own) => sum + own.length, 0);
+  const twins = isTwin.reduce((sum, own) => sum + own.filter(Boolean).length, 0);
+  if (twins <= REPEATED_SHARE * total) return [];
+  const others = heldOut.map(({ labels, scores, treated }, fold) => ({
+    labels: labels.filter((_, row) => !isTwin[fold][row]),
+    scores: scores.filter((_, row) => !isTwin[fold][row]),
+    treated: treated?.filter((_, row) => !isTwin[fold][row]),
+  }));
+  const positives = others.reduce(
+    (sum, { labels }) => sum + labels.filter((y) => y === 1).length,
+    0,
+  );
+  const isEnough = Math.min(positives, total - twins - positives) >= FEWEST;
+  const rest = isEnough ? pooledMetrics(others) : {};
+  const [name, whole, part] =
+    metrics.qini === undefined ? ["AUC", metrics.auc, rest.auc] : ["Qini", metrics.qini, rest.qini];
+  const figure =
+    part === undefined || whole === undefined || Number.isNaN(part)
+      ? "the others are too few to measure on"
+      : `on the other ${total - twins} rows ${name} is ${part.toFixed(4)}, on all ${whole.toFixed(4)}`;
+  return [
+    `${twins} of ${total} held-out rows repeat a training row in every input; where those are copies of ` +
+      `one case the figures are too good: ${figure}`,
+  ];
+}
+
+/** A number for each row of the table that equal inputs share (53 bits of two FNV-1a hashes). */
+function inputKeys({ table, kinds }: TableData): Float64Array {
+  const names = new Set(
+    kinds.filter(({ kind }) => kind !== "identifier").map(({ column }) => column),
+  );
+  const first = new Uint32Array(table.rowCount).fill(0x811c9dc5);
+  const second = new Uint32Array(table.rowCount).fill(0x9e3779b9);
+  for (const { codes } of table.columns.filter(({ name }) => names.has(name))) {
+    for (let row = 0; row < table.rowCount; row++) {
+      first[row] = mixed(first[row], codes[row]);
+      second[row] = mixed(second[row], codes[row] + 0x10001);
+    }
+  }
+  return Float64Array.from(first, (high, row) => high * 2 ** 21 + (second[row] >>> 11));
+}
+
+function mixed(hash: number, value: number): number {
+  const product = Math.imul(hash ^ value, 0x01000193);
+  return Math.imul(product ^ (product >>> 15), 0x85ebca6b) ^ (product >>> 13);
+}
+
+export function driftNotes({ drift }: FittedTable): string[] {
+  const moved = drift?.columns.filter(({ isDrifting }) => isDrifting) ?? [];
+  if (drift === undefined || moved.length === 0) return [];
+  const names = moved.map(({ column, psi }) => `${column} (PSI ${psi.toFixed(2)})`).join(", ");
+  return [
+    `drift of columns within the training rows: ${names}; early and late rows are told apart with ` +
+      `AUC ${drift.adversarialAuc.toFixed(3)}`,
+  ];
+}
