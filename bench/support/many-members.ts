@@ -3,6 +3,7 @@
  * everybody's data comes in by, then each is copied, packed state and profile, under further ids.
  */
 import type { Core } from "../../src/core.js";
+import { encodeProfile } from "../../src/members/profile-codec.js";
 import type { Progress } from "../../src/progress.js";
 import { mastersOf } from "../../src/redis/clients.js";
 import { groupedPipeline, type KeyedCommand } from "../../src/redis/grouped.js";
@@ -38,7 +39,7 @@ export async function fillManyMembers(
       const id = `m_${1_000_000 + at}`;
       const fields: (string | Buffer)[] = ["v", "1"];
       if (state !== null) fields.push("s", state);
-      if (profile !== null) fields.push("p", JSON.stringify({ ...profile, id }));
+      if (profile !== null) fields.push("p", encodeProfile(id, { ...profile, id }));
       commands.push(["hset", memberKey(id), ...fields]);
     }
     for (const { error } of await groupedPipeline(core.client, commands)) {

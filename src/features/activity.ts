@@ -29,6 +29,18 @@ const CUSTOM_CODE = 63;
 const codes = new Map<string, number>(Object.entries(CODES));
 const codeOf = (type: EventType): number => codes.get(type) ?? CUSTOM_CODE;
 
+/** The codes seen are a mask; its lowest bit is the last code, so that it stays short. */
+const bitOf = (code: number): number => (code === CUSTOM_CODE ? 0 : code + 1);
+
+function codesIn(mask: number): number[] {
+  const seen: number[] = [];
+  for (let code = 0, rest = Math.floor(mask / 2); rest > 0; code++, rest = Math.floor(rest / 2)) {
+    if (rest % 2 === 1) seen.push(code);
+  }
+  if (mask % 2 === 1) seen.push(CUSTOM_CODE);
+  return seen;
+}
+
 export interface ActivityEntry {
   readonly code: number;
   readonly count: number;
@@ -113,22 +125,18 @@ export const activity: Family<ActivityState> = {
 
   encode(writer, state) {
     const newest = lastActivityAt(state);
+    writer.varint(state.reduce((mask, { code }) => mask + 2 ** bitOf(code), 0));
     writer.u32(newest);
-    writer.u8(state.length);
-    for (const entry of state) {
-      writer.u8(entry.code);
-      writer.varint(entry.count);
-      writer.varint(newest - entry.lastAt);
-    }
+    writer.ints(state.map(({ count }) => count - 1));
+    writer.ints(state.map(({ lastAt }) => newest - lastAt));
   },
 
   decode(reader) {
+    const seen = codesIn(reader.varint());
     const newest = reader.u32();
-    const state = new Array<ActivityEntry>(reader.u8());
-    for (let i = 0; i < state.length; i++) {
-      state[i] = { code: reader.u8(), count: reader.varint(), lastAt: newest - reader.varint() };
-    }
-    return state;
+    const counts = reader.ints(seen.length);
+    const ages = reader.ints(seen.length);
+    return seen.map((code, i) => ({ code, count: counts[i]! + 1, lastAt: newest - ages[i]! }));
   },
 
   hydrate(state, { now }, out, offset) {

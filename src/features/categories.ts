@@ -44,21 +44,9 @@ export const categories: Family<CategoriesState> = {
     return sums;
   },
 
-  encode(writer, state) {
-    let mask = 0;
-    for (let i = 0; i < CATEGORY_BUCKETS; i++) if (state[i] !== 0) mask |= 1 << i;
-    writer.u16(mask);
-    for (const weight of state) if (weight !== 0) writer.varint(weight);
-  },
+  encode: (writer, state) => writer.ints(state),
 
-  decode(reader) {
-    const mask = reader.u16();
-    const weights = new Array<number>(CATEGORY_BUCKETS);
-    for (let i = 0; i < CATEGORY_BUCKETS; i++) {
-      weights[i] = mask & (1 << i) ? reader.varint() : 0;
-    }
-    return weights;
-  },
+  decode: (reader) => reader.ints(CATEGORY_BUCKETS),
 
   hydrate(state, _context, out, offset) {
     const total = state.reduce((sum, weight) => sum + weight, 0);

@@ -101,29 +101,32 @@ export const channelHabits: Family<ChannelHabitsState> = {
   },
 
   encode(writer, state) {
-    writer.u8(state.length);
-    for (const entry of state) {
-      writer.u8(entry.slot * 2 + (entry.lastContactAt === 0 ? 0 : 1));
-      writer.varint(entry.contacts);
-      writer.varint(entry.responses);
-      writer.varint(entry.orders);
-      if (entry.lastContactAt !== 0) writer.u32(entry.lastContactAt);
-    }
+    const newest = state.reduce((latest, entry) => Math.max(latest, entry.lastContactAt), 0);
+    writer.u8(state.reduce((mask, { slot }) => mask | (1 << slot), 0));
+    const contacts = state.map((entry) => entry.contacts);
+    writer.ints(contacts.concat(state.map((entry) => entry.responses)));
+    writer.ints(state.map(({ orders }) => orders));
+    writer.varint(newest);
+    if (newest === 0) return;
+    // 0 for never.
+    writer.ints(state.map(({ lastContactAt: at }) => (at === 0 ? 0 : newest - at + 1)));
   },
 
   decode(reader) {
-    const state = new Array<ChannelEntry>(reader.u8());
-    for (let i = 0; i < state.length; i++) {
-      const tag = reader.u8();
-      state[i] = {
-        slot: tag >> 1,
-        contacts: reader.varint(),
-        responses: reader.varint(),
-        orders: reader.varint(),
-        lastContactAt: tag & 1 ? reader.u32() : 0,
-      };
-    }
-    return state;
+    const mask = reader.u8();
+    const slots: number[] = [];
+    for (let slot = 0; slot < SLOT_COUNT; slot++) if (mask & (1 << slot)) slots.push(slot);
+    const contacts = reader.ints(slots.length * 2);
+    const orders = reader.ints(slots.length);
+    const newest = reader.varint();
+    const ages = newest === 0 ? orders : reader.ints(slots.length);
+    return slots.map((slot, i) => ({
+      slot,
+      contacts: contacts[i]!,
+      responses: contacts[slots.length + i]!,
+      orders: orders[i]!,
+      lastContactAt: newest === 0 || ages[i] === 0 ? 0 : newest + 1 - ages[i]!,
+    }));
   },
 
   hydrate(state, { now }, out, offset) {

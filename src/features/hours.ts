@@ -62,22 +62,9 @@ export const hours: Family<HoursState> = {
     return sums;
   },
 
-  encode(writer, state) {
-    let mask = 0;
-    for (let hour = 0; hour < HOURS; hour++) if (state[hour] !== 0) mask |= 1 << hour;
-    writer.u8(mask & 0xff);
-    writer.u16(mask >>> 8);
-    for (const count of state) if (count !== 0) writer.varint(count);
-  },
+  encode: (writer, state) => writer.ints(state),
 
-  decode(reader) {
-    const mask = reader.u8() + reader.u16() * 256;
-    const counts = new Array<number>(HOURS);
-    for (let hour = 0; hour < HOURS; hour++) {
-      counts[hour] = mask & (1 << hour) ? reader.varint() : 0;
-    }
-    return counts;
-  },
+  decode: (reader) => reader.ints(HOURS),
 
   hydrate(state, { utcOffsetHours }, out, offset) {
     for (let quarter = 0; quarter < 4; quarter++) {

@@ -2,7 +2,7 @@
 import { fingerprint40 } from "../redis/keys.js";
 import type { Family } from "./family.js";
 import { type HistoryLine, LINES_KEPT } from "./history.js";
-import { daysSince, readQuantity, roundQuantity, secondsOf, writeQuantity } from "./packed.js";
+import { daysSince, gapsOf, roundQuantity, secondsOf, timesOf } from "./packed.js";
 
 export type LinesState = readonly HistoryLine[];
 
@@ -25,6 +25,34 @@ function mergeLines(a: LinesState, b: LinesState): LinesState {
     else merged.push(b[j++]!);
   }
   return merged;
+}
+
+/** Beside the number of lines, which is below: some quantity is not a whole number from 1 on. */
+const FRACTIONAL = 128;
+const unitsBeyondOne = (quantity: number): number => quantity - 1;
+/** A quantity of up to three decimals as a whole number. */
+const codedQuantity = (quantity: number): number =>
+  Number.isInteger(quantity) ? quantity * 2 : Math.round(quantity * 1000) * 2 + 1;
+export const quantityOf = (coded: number): number =>
+  coded % 2 === 0 ? coded / 2 : (coded - 1) / 2 / 1000;
+
+/** Index + 1 of the latest line seen of each product, by open addressing; four times the lines. */
+const seen = new Uint8Array(4 * LINES_KEPT);
+
+/** For each line how many lines before it the same product stands, 0 where it is the first. */
+function repeatsOf(state: LinesState): number[] {
+  seen.fill(0);
+  const repeats = new Array<number>(state.length);
+  for (let i = 0; i < state.length; i++) {
+    const { product } = state[i]!;
+    let slot = product % seen.length;
+    while (seen[slot] !== 0 && state[seen[slot]! - 1]!.product !== product) {
+      slot = (slot + 1) % seen.length;
+    }
+    repeats[i] = seen[slot] === 0 ? 0 : i + 1 - seen[slot]!;
+    seen[slot] = i + 1;
+  }
+  return repeats;
 }
 
 const FEATURES = ["distinct_products", "repeat_line_share", "last_basket_lines", "lines_span_days"];
@@ -52,26 +80,33 @@ export const lines: Family<LinesState> = {
     return mergeLines(a, b);
   },
 
+  /** Column by column: what is alike shares a code. A product named before is not named again. */
   encode(writer, state) {
-    writer.varint(state.length);
-    let previous = 0;
-    for (let i = 0; i < state.length; i++) {
-      const line = state[i]!;
-      if (i === 0) writer.u32(line.at);
-      else writer.varint(previous - line.at);
-      previous = line.at;
-      writer.u40(line.product);
-      writeQuantity(writer, line.quantity);
-    }
+    const fractional = !state.every(({ quantity }) => Number.isInteger(quantity) && quantity > 0);
+    const coded = fractional ? codedQuantity : unitsBeyondOne;
+    const repeats = repeatsOf(state);
+    writer.u8(state.length + (fractional ? FRACTIONAL : 0));
+    writer.u32(state[0]!.at);
+    writer.ints(gapsOf(state.map(({ at }) => at)));
+    writer.ints(state.map(({ quantity }) => coded(quantity)));
+    writer.ints(repeats);
+    for (let i = 0; i < state.length; i++) if (repeats[i] === 0) writer.u40(state[i]!.product);
   },
 
   decode(reader) {
-    const count = reader.varint();
+    const head = reader.u8();
+    const count = head % FRACTIONAL;
+    const newest = reader.u32();
+    const times = timesOf(newest, reader.ints(count - 1));
+    const quantities = reader.ints(count);
+    const repeats = reader.ints(count);
     const state = new Array<HistoryLine>(count);
-    let at = 0;
     for (let i = 0; i < count; i++) {
-      at = i === 0 ? reader.u32() : at - reader.varint();
-      state[i] = { at, product: reader.u40(), quantity: readQuantity(reader) };
+      const back = repeats[i]!;
+      const product = back === 0 ? reader.u40() : state[i - back]!.product;
+      const coded = quantities[i]!;
+      const quantity = head < FRACTIONAL ? coded + 1 : quantityOf(coded);
+      state[i] = { at: times[i]!, product, quantity };
     }
     return state;
   },

@@ -138,7 +138,7 @@ export const orders: Family<OrdersState> = {
     writer.varint(state.grossMilli);
     writer.varint(state.unitsMilli);
     writer.varint(state.lineCount);
-    writeTimes(writer, state.times);
+    writeTimes(writer, state.lastAt, state.times);
   },
 
   decode(reader) {
@@ -152,7 +152,7 @@ export const orders: Family<OrdersState> = {
       grossMilli: reader.varint(),
       unitsMilli: reader.varint(),
       lineCount: reader.varint(),
-      times: readTimes(reader),
+      times: readTimes(reader, lastAt),
     };
   },
 

@@ -13,6 +13,7 @@ import { channelHabits } from "./channel-habits.js";
 import { decays } from "./decays.js";
 import type { Family } from "./family.js";
 import { hours } from "./hours.js";
+import { LAYOUT_1 } from "./layout-1.js";
 import { lines } from "./lines.js";
 import { orders } from "./orders.js";
 import { PackedReader, PackedWriter } from "./packed.js";
@@ -20,7 +21,7 @@ import { returns } from "./returns.js";
 import { tenure } from "./tenure.js";
 import { touches } from "./touches.js";
 
-export const LAYOUT_VERSION = 1;
+export const LAYOUT_VERSION = 2;
 
 const families = {
   orders,
@@ -118,7 +119,9 @@ export function decodeState(packed: Buffer | null): FeatureState {
   const state: Slots = { ...EMPTY_STATE };
   for (let bit = 0; bit < FAMILIES.length; bit++) {
     const family = FAMILIES[bit]!;
-    if (mask & (1 << bit)) state[family.name] = family.decode(reader);
+    if (!(mask & (1 << bit))) continue;
+    const decode = (version === 1 && LAYOUT_1[family.name]) || family.decode;
+    state[family.name] = decode(reader);
   }
   return state as unknown as FeatureState;
 }

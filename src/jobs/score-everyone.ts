@@ -18,9 +18,9 @@ import {
   type ListedIds,
   listIds,
   type PackedMember,
-  parseProfile,
   readPartitions,
 } from "../members/member-batches.js";
+import { decodeProfile } from "../members/profile-codec.js";
 import type { RedisClient } from "../redis/clients.js";
 import { PARTITIONS } from "../redis/keys.js";
 import { hydrateContext } from "../scoring/hydrate-context.js";
@@ -223,10 +223,11 @@ class Scoring {
   }
 
   /** As serving does it, at the instant of the run. */
-  private hydrate({ state: packed, profile }: PackedMember, asOf: number, row: number): void {
+  private hydrate(member: PackedMember, asOf: number, row: number): void {
     const { schema, timezone } = this.deps;
-    const state = decodeState(packed);
-    const context = hydrateContext(parseProfile(profile), asOf, this.model.alive, timezone);
+    const state = decodeState(member.state);
+    const profile = member.profile === null ? null : decodeProfile(member.id, member.profile);
+    const context = hydrateContext(profile, asOf, this.model.alive, timezone);
     schema.hydrate(state, context, this.rows, row * schema.length);
     this.prospects[row] = state.orders.count === 0 ? 1 : 0;
   }

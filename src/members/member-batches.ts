@@ -5,7 +5,6 @@
 import { mastersOf, type RedisClient, toStoreError } from "../redis/clients.js";
 import { memberKey, memberKeyPattern, PARTITIONS } from "../redis/keys.js";
 import { defineScript, pipelineScripts, type ScriptCall } from "../redis/scripts.js";
-import type { Profile } from "./profile.js";
 
 /** Keys a node looks at in one step: about a millisecond of its time. */
 const SCAN_COUNT = 1_000;
@@ -80,12 +79,9 @@ export async function listIds(
 export interface PackedMember {
   readonly id: string;
   readonly state: Buffer | null;
-  /** JSON, to be parsed when its turn comes: what lives shortly costs the collector nothing. */
+  /** As stored, to be decoded when its turn comes: what lives shortly costs the collector nothing. */
   readonly profile: Buffer | null;
 }
-
-export const parseProfile = (profile: Buffer | null): Profile | null =>
-  profile === null ? null : (JSON.parse(profile.toString()) as Profile);
 
 type Reply = (Buffer | number | null)[];
 

@@ -3,6 +3,7 @@ import type { LogRecord } from "../events/log-record.js";
 import { defineScript } from "../redis/scripts.js";
 import type { Commit, MemberWrite } from "./member-store.js";
 import { PackedList } from "./packed-list.js";
+import { encodeProfile } from "./profile-codec.js";
 
 /**
  * KEYS: log, ledger, dedupe hashes (the current period's, the one before it; none without claims),
@@ -110,7 +111,7 @@ function addMember(write: MemberWrite): void {
     else if (value !== undefined) sets.push(field, value);
   };
   change("s", write.state);
-  change("p", write.profile == null ? write.profile : JSON.stringify(write.profile));
+  change("p", write.profile == null ? write.profile : encodeProfile(write.id, write.profile));
   change("r", write.redirect);
   change("x", write.erased);
   list.addNumber(write.expectedVersion);

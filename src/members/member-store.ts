@@ -1,7 +1,7 @@
 /**
  * The member's hash in Redis: read, and written by the one script of `member-scripts`.
  *
- * Fields: `v` version (grows with every write), `s` packed feature state, `p` profile (JSON),
+ * Fields: `v` version (grows with every write), `s` packed feature state, `p` profile (see `profile-codec`),
  * `r` redirect (id of the member this one was merged into), `x` erased (ISO date). Keys of one
  * partition share a slot, so state, log, duplicate check and ledger change together or not at all.
  */
@@ -13,6 +13,7 @@ import { dedupeKey, importLedgerKey, logKey, memberKey, partitionOf } from "../r
 import { pipelineScripts, type ScriptCall } from "../redis/scripts.js";
 import { commitScript, packCommit, readScript } from "./member-scripts.js";
 import type { Profile } from "./profile.js";
+import { decodeProfile } from "./profile-codec.js";
 
 export interface MemberRecord {
   readonly id: string;
@@ -88,7 +89,7 @@ function parseRecord(id: string, values: readonly (Buffer | null)[]): MemberReco
     id,
     version: version == null ? 0 : Number(version.toString()),
     state: state ?? null,
-    profile: profile == null ? null : (JSON.parse(profile.toString()) as Profile),
+    profile: profile == null ? null : decodeProfile(id, profile),
     redirect: redirect == null ? null : redirect.toString(),
     erased: erased != null,
   };

@@ -1,4 +1,4 @@
-/** Who a member is: identities, attributes, consents. Stored as JSON in the member's hash. */
+/** Who a member is: identities, attributes, consents. */
 import { z } from "zod";
 
 export const consentSchema = z.strictObject({

@@ -54,6 +54,8 @@ const LOOKED_AT = [
   "maxmemory-policy",
   "hash-max-listpack-value",
   "hash-max-ziplist-value",
+  "zset-max-listpack-entries",
+  "zset-max-ziplist-entries",
 ];
 
 /** undefined: CONFIG is refused here. */
@@ -91,6 +93,13 @@ function warningsFor(settings: Map<string, string> | undefined): string[] {
     settings.get("hash-max-listpack-value") ?? settings.get("hash-max-ziplist-value");
   if (listpack !== undefined && Number(listpack) < 1_024) {
     warnings.push("hash-max-listpack-value is below 1024: members take about twice the memory");
+  }
+  const sorted =
+    settings.get("zset-max-listpack-entries") ?? settings.get("zset-max-ziplist-entries");
+  if (sorted !== undefined && Number(sorted) < 1_024) {
+    warnings.push(
+      "zset-max-listpack-entries is below 1024: the index by stage takes up to five times the memory",
+    );
   }
   return warnings;
 }

@@ -74,7 +74,7 @@ const quoted = (text: string): string => `"${text.replace(/["\\]/g, "\\$&")}"`;
 /** Settings that can also be given to a running Redis, so that an adopted one obeys them too. */
 export function runtimeSettings(maxmemoryBytes: number, binary: RedisBinary): [string, string][] {
   const listpack = binary.flavour === "valkey" || atLeast(binary.version, [7, 0]);
-  const hash = listpack ? "hash-max-listpack" : "hash-max-ziplist";
+  const packed = listpack ? "listpack" : "ziplist";
   return [
     ["appendonly", "yes"],
     // An acknowledged event survives kill -9 and a power cut.
@@ -85,8 +85,10 @@ export function runtimeSettings(maxmemoryBytes: number, binary: RedisBinary): [s
     ["maxmemory", String(maxmemoryBytes)],
     ["maxmemory-policy", "noeviction"],
     // A member's packed fields are longer than the default of 64 bytes, which doubles memory.
-    [`${hash}-value`, "4096"],
-    [`${hash}-entries`, "128"],
+    [`hash-max-${packed}-value`, "4096"],
+    [`hash-max-${packed}-entries`, "128"],
+    // A partition's members of one stage, up to a store of a million, in a fifth of the memory.
+    [`zset-max-${packed}-entries`, "1024"],
     ["save", ""],
   ];
 }

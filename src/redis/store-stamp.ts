@@ -73,5 +73,9 @@ export async function openStore(
   if (world === "demo" && found.world !== "demo") {
     throw new CuecardError("store_not_empty", "it holds a shop's own data, not the demo world");
   }
-  return found;
+  if (found.layout === layout) return found;
+  // Before the first write in the new layout, so that an older server refuses the whole store.
+  const raised = { ...found, layout };
+  await writeStamp(client, raised);
+  return raised;
 }

@@ -86,6 +86,63 @@ describe("feature state", () => {
     );
   });
 
+  it("reads a state packed in layout 1", () => {
+    const packed =
+      "01ff0302181c626980bc69a29002ac1b0302187a7c6980bc69d4cb7d69ff07a5ff7fc78d7df03f9514c3efb97bf93f" +
+      "47d90c1ade7cfd3f10f1c8d91558ff3f22b200b24a3f28404b4c228cd20c39402ec445a41b0e3f409ea62144c6ed40" +
+      "40eac69389affeef3f6790ef59deffef3f000000000000f03f03187a7c694369a418670280bc694369a4186704005" +
+      "144a457ade90702d4cb7d6901d0eef07c6678d0eef07c6698118369070001808c150201c48b15050280af1a06018" +
+      "0a305070180c60a090180e90f3f0100018827f40318c08169040000010003010000181d7f69060000010a00000100" +
+      "02000504020408181c6269";
+    expect(decodeState(Buffer.from(packed, "hex"))).toEqual({
+      orders: {
+        count: 2,
+        firstAt: 1768037400,
+        lastAt: 1769765400,
+        grossMilli: 34850,
+        unitsMilli: 3500,
+        lineCount: 3,
+        times: [1769765400, 1768037400],
+      },
+      decays: {
+        referenceAt: 1769851860,
+        sums: [
+          1.0306527893990076, 1.59270661980671, 1.8429852502427637, 1.9590052134727252,
+          12.123616755089703, 25.050087698339023, 31.05510927871017, 33.85761310237034,
+          0.9998395621352902, 0.9999839550550974, 1,
+        ],
+      },
+      lines: [
+        { product: 442795059523, at: 1769765400, quantity: 1 },
+        { product: 442795059523, at: 1768037400, quantity: 2 },
+        { product: 744499725393, at: 1768037400, quantity: 0.5 },
+      ],
+      touches: [
+        { product: 440182828752, at: 1769851860, kind: "cart_add" },
+        { product: 440182828752, at: 1769851800, kind: "view" },
+      ],
+      activity: [
+        { code: 0, count: 1, lastAt: 1769851800 },
+        { code: 2, count: 1, lastAt: 1769851860 },
+        { code: 5, count: 2, lastAt: 1769765400 },
+        { code: 6, count: 1, lastAt: 1770111000 },
+        { code: 7, count: 1, lastAt: 1770024600 },
+        { code: 9, count: 1, lastAt: 1769938200 },
+        { code: 63, count: 1, lastAt: 1770197400 },
+      ],
+      returns: { count: 1, moneyMilli: 5000, unitsMilli: 500, lastAt: 1770111000 },
+      channelHabits: [
+        { slot: 0, contacts: 0, responses: 1, orders: 0, lastContactAt: 0 },
+        { slot: 1, contacts: 1, responses: 0, orders: 0, lastContactAt: 1769938200 },
+        { slot: 3, contacts: 0, responses: 0, orders: 1, lastContactAt: 0 },
+        { slot: 5, contacts: 0, responses: 0, orders: 1, lastContactAt: 0 },
+      ],
+      hours: [0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+      categories: [0, 0, 4, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0],
+      tenure: 1768037400,
+    });
+  });
+
   it("packs a member with 64 single-line orders over two years and all kinds of activity into 900 bytes", () => {
     const all = Array.from({ length: 80 }, (_, i) =>
       aPurchase(i * 9, [`product ${i % 50}`], { channel: "web" }),

@@ -1,0 +1,128 @@
+/**
+ * A profile as the member's hash holds it: one JSON array of a mask and the values it names, because
+ * names of fields and equal consents were more than half of it. An object is the form before that,
+ * JSON as it stands, and still read.
+ */
+import type { Consent, Profile } from "./profile.js";
+
+/** Bits of the mask: append only, never change one. */
+const FIELDS = [
+  "name",
+  "phone",
+  "email",
+  "accounts",
+  "visitors",
+  "timezone",
+  "locale",
+  "jurisdiction",
+  "tags",
+  "attributes",
+  "vulnerable",
+  "personalization",
+  "doNotContact",
+  "phones",
+  "emails",
+] as const satisfies readonly (keyof Profile)[];
+/** Fields with a form of their own. */
+const CONSENTS = 1 << 24;
+const MERGED = 1 << 25;
+/** The id is not the one the hash stands under, and is the last value. */
+const OTHER_ID = 1 << 26;
+
+const STATUSES = ["granted", "denied", "revoked"] as const satisfies readonly Consent["status"][];
+const COMMON_PURPOSE = "marketing";
+
+/** Consents behind one another that differ only in their channel. 0: the common purpose. */
+type ConsentRun = [
+  purpose: string | 0,
+  status: number,
+  at: number | null,
+  source: string | null,
+  ...channels: string[],
+];
+
+/** `id`: of the member whose hash it is for. */
+export const encodeProfile = (id: string, profile: Profile): string =>
+  JSON.stringify(packed(id, profile));
+
+/** What `encodeProfile` wrote, or the JSON of a profile. */
+export function decodeProfile(id: string, stored: Buffer): Profile {
+  const value: unknown = JSON.parse(stored.toString());
+  return Array.isArray(value) ? unpacked(id, value) : (value as Profile);
+}
+
+function packed(id: string, profile: Profile): unknown[] {
+  const { createdAt, updatedAt, consents, merged } = profile;
+  const values: unknown[] = [0, createdAt, updatedAt - createdAt];
+  let mask = 0;
+  for (let bit = 0; bit < FIELDS.length; bit++) {
+    const value = profile[FIELDS[bit]!];
+    if (value === undefined) continue;
+    mask |= 1 << bit;
+    values.push(value);
+  }
+  if (consents !== undefined) {
+    mask |= CONSENTS;
+    values.push(runsOf(consents));
+  }
+  if (merged !== undefined) {
+    mask |= MERGED;
+    values.push(merged.map((part) => packed(id, part)));
+  }
+  if (profile.id !== id) {
+    mask |= OTHER_ID;
+    values.push(profile.id);
+  }
+  values[0] = mask;
+  return values;
+}
+
+function unpacked(id: string, values: readonly unknown[]): Profile {
+  const mask = values[0] as number;
+  const createdAt = values[1] as number;
+  const profile: Record<string, unknown> = {};
+  profile.id = mask & OTHER_ID ? values[values.length - 1] : id;
+  profile.createdAt = createdAt;
+  profile.updatedAt = createdAt + (values[2] as number);
+  let next = 3;
+  for (let bit = 0; bit < FIELDS.length; bit++) {
+    if (mask & (1 << bit)) profile[FIELDS[bit]!] = values[next++];
+  }
+  if (mask & CONSENTS) profile.consents = consentsOf(values[next++] as ConsentRun[]);
+  if (mask & MERGED) {
+    profile.merged = (values[next] as unknown[][]).map((part) => unpacked(id, part));
+  }
+  return profile as unknown as Profile;
+}
+
+function runsOf(consents: readonly Consent[]): ConsentRun[] {
+  const runs: ConsentRun[] = [];
+  let last: Consent | undefined;
+  for (const consent of consents) {
+    const { channel, purpose, status, at, source } = consent;
+    const same =
+      last?.purpose === purpose &&
+      last.status === status &&
+      last.at === at &&
+      last.source === source;
+    if (same) runs[runs.length - 1]!.push(channel);
+    else {
+      const named = purpose === COMMON_PURPOSE ? 0 : purpose;
+      runs.push([named, STATUSES.indexOf(status), at ?? null, source ?? null, channel]);
+    }
+    last = consent;
+  }
+  return runs;
+}
+
+function consentsOf(runs: readonly ConsentRun[]): Consent[] {
+  return runs.flatMap(([purpose, status, at, source, ...channels]) =>
+    channels.map((channel) => {
+      const named = purpose === 0 ? COMMON_PURPOSE : purpose;
+      const consent: Consent = { channel, purpose: named, status: STATUSES[status]! };
+      if (at !== null) consent.at = at;
+      if (source !== null) consent.source = source;
+      return consent;
+    }),
+  );
+}

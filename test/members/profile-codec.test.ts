@@ -1,0 +1,110 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Consent, Profile } from "../../src/members/profile.js";
+import { decodeProfile, encodeProfile } from "../../src/members/profile-codec.js";
+
+const AT = Date.parse("2026-06-15T12:00:00Z");
+const roundTrip = (id: string, profile: Profile): Profile =>
+  decodeProfile(id, Buffer.from(encodeProfile(id, profile)));
+
+const text = fc.string({ maxLength: 12 });
+const texts = fc.array(text, { maxLength: 3 });
+const consent = fc.record(
+  {
+    channel: fc.constantFrom("phone", "sms", "email"),
+    purpose: fc.constantFrom("marketing", "service", ""),
+    status: fc.constantFrom<Consent["status"]>("granted", "denied", "revoked"),
+    at: fc.constantFrom(0, AT),
+    source: fc.constantFrom("web form", ""),
+  },
+  { requiredKeys: ["channel", "purpose", "status"] },
+);
+const attributes = fc.dictionary(
+  fc.string({ minLength: 1, maxLength: 5 }).filter((key) => key !== "__proto__"),
+  fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null)),
+  { noNullPrototype: true },
+);
+const part: fc.Arbitrary<Profile> = fc.record(
+  {
+    id: fc.constantFrom("m1", "m2", ""),
+    createdAt: fc.integer({ min: 0, max: AT }),
+    updatedAt: fc.integer({ min: 0, max: 2 * AT }),
+    name: text,
+    phone: text,
+    phones: texts,
+    email: text,
+    emails: texts,
+    accounts: texts,
+    visitors: texts,
+    timezone: text,
+    locale: text,
+    jurisdiction: text,
+    tags: texts,
+    attributes,
+    consents: fc.array(consent, { maxLength: 6 }),
+    vulnerable: fc.boolean(),
+    personalization: fc.constantFrom("on", "off"),
+    doNotContact: fc.boolean(),
+  },
+  { requiredKeys: ["id", "createdAt", "updatedAt"] },
+);
+const anyProfile = fc
+  .tuple(part, fc.option(fc.array(part, { maxLength: 3 }), { nil: undefined }))
+  .map(([profile, merged]): Profile => (merged === undefined ? profile : { ...profile, merged }));
+
+describe("the stored form of a profile", () => {
+  it("gives back every profile as it was, merged parts included", () => {
+    fc.assert(
+      fc.property(anyProfile, (profile) => {
+        expect(roundTrip("m1", profile)).toEqual(profile);
+      }),
+    );
+  });
+
+  it("reads what it wrote on a day in 2026", () => {
+    const stored =
+      '[16777479,1000,234,"Li Na","+8613812345678","li@example.com",["l","n"],' +
+      '[[0,0,7,"form","app","sms"],["service",2,null,null,"sms"]]]';
+    expect(decodeProfile("m1", Buffer.from(stored))).toEqual({
+      id: "m1",
+      createdAt: 1_000,
+      updatedAt: 1_234,
+      name: "Li Na",
+      phone: "+8613812345678",
+      email: "li@example.com",
+      tags: ["l", "n"],
+      consents: [
+        { channel: "app", purpose: "marketing", status: "granted", at: 7, source: "form" },
+        { channel: "sms", purpose: "marketing", status: "granted", at: 7, source: "form" },
+        { channel: "sms", purpose: "service", status: "revoked" },
+      ],
+    });
+  });
+
+  it("reads the JSON of a profile, the form before", () => {
+    const profile: Profile = {
+      id: "m1",
+      createdAt: 1,
+      updatedAt: 2,
+      name: "Li Na",
+      consents: [{ channel: "sms", purpose: "marketing", status: "denied" }],
+    };
+    expect(decodeProfile("m1", Buffer.from(JSON.stringify(profile)))).toEqual(profile);
+  });
+
+  it("names neither fields nor the same consent twice", () => {
+    const consents = ["app", "email", "phone", "sms"].map(
+      (channel): Consent => ({
+        channel,
+        purpose: "marketing",
+        status: "granted",
+        at: AT,
+        source: "web form",
+      }),
+    );
+    const profile = { id: "m1", createdAt: AT, updatedAt: AT + 5, name: "Li Na", consents };
+    expect(encodeProfile("m1", profile)).toBe(
+      `[16777217,${AT},5,"Li Na",[[0,0,${AT},"web form","app","email","phone","sms"]]]`,
+    );
+  });
+});
