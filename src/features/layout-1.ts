@@ -4,10 +4,11 @@
  */
 import type { ActivityEntry } from "./activity.js";
 import type { ChannelEntry } from "./channel-habits.js";
-import { CATEGORY_BUCKETS, type HistoryLine } from "./history.js";
+import { CATEGORY_BUCKETS, type HistoryLine, type Touch } from "./history.js";
 import { quantityOf } from "./lines.js";
 import type { OrdersState } from "./orders.js";
 import type { PackedReader } from "./packed.js";
+import { kindOf } from "./touches.js";
 
 function orders(reader: PackedReader): OrdersState {
   const count = reader.varint();
@@ -29,6 +30,17 @@ function lines(reader: PackedReader): HistoryLine[] {
   for (let i = 0; i < state.length; i++) {
     at = i === 0 ? reader.u32() : at - reader.varint();
     state[i] = { at, product: reader.u40(), quantity: quantityOf(reader.varint()) };
+  }
+  return state;
+}
+
+function touches(reader: PackedReader): Touch[] {
+  const state = new Array<Touch>(reader.varint());
+  let at = reader.u32();
+  for (let i = 0; i < state.length; i++) {
+    const coded = reader.varint();
+    at -= Math.floor(coded / 2);
+    state[i] = { at, product: reader.u40(), kind: kindOf(coded) };
   }
   return state;
 }
@@ -69,6 +81,7 @@ const categories = (reader: PackedReader): number[] =>
 export const LAYOUT_1: Readonly<Record<string, (reader: PackedReader) => unknown>> = {
   orders,
   lines,
+  touches,
   activity,
   channelHabits,
   hours,

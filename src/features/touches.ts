@@ -12,6 +12,9 @@ function compare(a: Touch, b: Touch): number {
   return b.at - a.at || a.product - b.product || (a.kind < b.kind ? -1 : a.kind > b.kind ? 1 : 0);
 }
 
+const kindBit = ({ kind }: Touch): number => (kind === "view" ? 0 : 1);
+export const kindOf = (coded: number): Touch["kind"] => (coded % 2 === 0 ? "view" : "cart_add");
+
 export const touches: Family<TouchesState> = {
   name: "touches",
   features: ["touched_products"],
@@ -39,25 +42,24 @@ export const touches: Family<TouchesState> = {
     return merged;
   },
 
-  /** The kind is the lowest bit of the time difference: a byte less than one of its own. */
+  /** The kind is the lowest bit of the number beside it: a byte less than one of its own. */
   encode(writer, state) {
-    writer.varint(state.length);
-    let previous = state[0]?.at ?? 0;
-    writer.u32(previous);
-    for (const touch of state) {
-      writer.varint((previous - touch.at) * 2 + (touch.kind === "view" ? 0 : 1));
-      writer.u40(touch.product);
-      previous = touch.at;
-    }
+    const [newest] = state;
+    writer.u8(state.length * 2 + kindBit(newest!));
+    writer.u32(newest!.at);
+    const older = state.slice(1);
+    writer.ints(older.map((touch, i) => (state[i]!.at - touch.at) * 2 + kindBit(touch)));
+    for (const { product } of state) writer.u40(product);
   },
 
   decode(reader) {
-    const state = new Array<Touch>(reader.varint());
+    const head = reader.u8();
     let at = reader.u32();
-    for (let i = 0; i < state.length; i++) {
-      const coded = reader.varint();
+    const older = reader.ints((head >> 1) - 1);
+    const state: Touch[] = [{ at, product: reader.u40(), kind: kindOf(head) }];
+    for (const coded of older) {
       at -= Math.floor(coded / 2);
-      state[i] = { at, product: reader.u40(), kind: coded % 2 === 0 ? "view" : "cart_add" };
+      state.push({ at, product: reader.u40(), kind: kindOf(coded) });
     }
     return state;
   },

@@ -84,6 +84,7 @@ describe("the private Redis", () => {
       expect(pairs.get("maxmemory-policy")).toBe("noeviction");
       expect(pairs.get("maxmemory")).toBe(String(64 * 1024 * 1024));
       expect(pairs.get("hash-max-ziplist-value")).toBe("4096");
+      expect(pairs.get("zset-max-ziplist-entries")).toBe("1024");
       expect(pairs.get("save")).toBe("");
       expect(pairs.get("port")).toBe("0");
       expect((await checkRedis(client)).warnings).toEqual([]);

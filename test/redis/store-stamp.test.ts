@@ -47,6 +47,12 @@ describe("the store's stamp", () => {
     expect((await openStore(client, "any", LAYOUT)).world).toBe("demo");
   });
 
+  it("raises the stamp to a newer server's layout, so that an older one refuses from then on", async () => {
+    const first = await openStore(client, "any", LAYOUT);
+    expect(await openStore(client, "any", LAYOUT + 1)).toEqual({ ...first, layout: LAYOUT + 1 });
+    await expect(openStore(client, "any", LAYOUT)).rejects.toThrow(/store_incompatible/);
+  });
+
   it("refuses another number of partitions and a newer layout", async () => {
     const stamp = await openStore(client, "any", LAYOUT);
     await writeStamp(client, { ...stamp, layout: LAYOUT + 1 });
