@@ -2,8 +2,8 @@
 import type { Config } from "./config.js";
 import { type Core, openCore } from "./core.js";
 import { LAYOUT_VERSION } from "./features/state.js";
-import { openStore } from "./redis/store-stamp.js";
 import { openTarget } from "./open-target.js";
+import { openStore } from "./redis/store-stamp.js";
 import { createLogger } from "./telemetry.js";
 
 /**
