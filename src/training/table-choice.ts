@@ -1,8 +1,8 @@
 /**
  * Which learner a table gets: every recipe is tried on rows held out inside the training rows, and
  * the best by one stated criterion is taken. Where figures are as good as equal the simpler one is; in
- * order of time and for uplift, where one fold's luck weighs more, an average of the best is
- * (Clemen 1989, International Journal of Forecasting 5).
+ * order of time and for uplift, where one fold's luck weighs more, and with many rows, which bear
+ * it, an average of the best is (Clemen 1989, International Journal of Forecasting 5).
  *
  * Rows in order of time are validated forward: fitted on the first half, held to the next tenth, and
  * so on; later folds count more, because they are nearer to what comes, and so do folds with more
@@ -20,7 +20,7 @@ import {
   probabilitiesOf,
   type Recipe,
 } from "./table-parts.js";
-import { LINEAR, orderedRecipes, TREES, UPLIFT } from "./table-recipes.js";
+import { LEAVES, LINEAR, orderedRecipes, TREES, UPLIFT } from "./table-recipes.js";
 import type { Xgboost } from "./xgboost.js";
 
 /** Rows of one treatment, or all; each arm becomes a head. */
@@ -95,10 +95,15 @@ export function choose(
     trial.run(recipes, trial.folds);
     return trial.conclude(recipes);
   }
-  const search = rows.length > MANY_ROWS ? trial.folds.slice(0, 1) : trial.folds;
+  const isLarge = rows.length > MANY_ROWS;
+  const search = isLarge ? trial.folds.slice(0, 1) : trial.folds;
   const rest = trial.folds.slice(search.length);
   const isSmall = rows.length < SEARCH_ROWS;
-  const families = [isSmall ? LINEAR.slice(0, 2) : LINEAR, isSmall ? TREES.slice(0, 1) : TREES];
+  const families = [
+    isSmall ? LINEAR.slice(0, 2) : LINEAR,
+    isSmall ? TREES.slice(0, 1) : TREES,
+    ...(isLarge ? LEAVES.map((recipe) => [recipe]) : []),
+  ];
   const fits = families.flat().length * search.length + families.length * rest.length;
   trial.plannedFits = fits * arms.length;
   trial.run(families.flat(), search);
@@ -182,6 +187,12 @@ class Trial {
     return recipes[tried.indexOf(simplest(tried, this.#tie))];
   }
 
+  /** How many of the best are averaged, the averages that are preferred where they tie first. */
+  #averaged(): number[] {
+    if (this.settings.isOrdered || this.#metric === "qini") return [3, 2];
+    return this.rows.length > MANY_ROWS ? [2] : [];
+  }
+
   #figure(name: string, margins: readonly Float64Array[], folds = this.folds): Tried {
     const { treated } = this.data;
     const figures = folds.map(({ held }) => {
@@ -236,13 +247,11 @@ class Trial {
       ),
     );
     const ranked = singles.toSorted((a, b) => b.tried.figure - a.tried.figure);
-    const averages = (this.settings.isOrdered || this.#metric === "qini" ? [3, 2] : []).map(
-      (count) => {
-        const members = ranked.slice(0, count).map(({ parts }) => parts[0].crossFit);
-        const name = `average of ${members.map(({ recipe }) => recipe.name).join(" and ")}`;
-        return mixed(name, members, new Array(count).fill(1 / count));
-      },
-    );
+    const averages = this.#averaged().map((count) => {
+      const members = ranked.slice(0, count).map(({ parts }) => parts[0].crossFit);
+      const name = `average of ${members.map(({ recipe }) => recipe.name).join(" and ")}`;
+      return mixed(name, members, new Array(count).fill(1 / count));
+    });
     const all = [...averages, ...singles, ...blends];
     const tie = this.#tie;
     const winner = simplest(

@@ -19,7 +19,7 @@ export interface Recipe {
    */
   readonly columns: "all" | "steady" | "relative";
   /** Of trees. */
-  readonly params?: Readonly<Record<string, number>>;
+  readonly params?: Readonly<Record<string, string | number>>;
   /** Of the linear model. */
   readonly l2?: number;
   readonly bends?: boolean;

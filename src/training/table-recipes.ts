@@ -19,6 +19,35 @@ export const TREES = [
   trees("trees of depth 3", 3, 10, 0.5),
   trees("trees of depth 6", 6, 20, 0.5),
 ];
+const leaves = (
+  name: string,
+  max_leaves: number,
+  min_child_weight: number,
+  sampling: Readonly<Record<string, number>>,
+): Recipe => ({
+  name,
+  learner: "trees",
+  columns: "all",
+  params: {
+    eta: 0.05,
+    lambda: 0.5,
+    grow_policy: "lossguide",
+    max_depth: 0,
+    max_leaves,
+    min_child_weight,
+    // A number with a few hundred values, a rate of each day say, may be cut between any two.
+    max_bin: 1024,
+    ...sampling,
+  },
+});
+/**
+ * For many rows: split where it pays most (Shi 2007), so that a rare group may be cut small. With
+ * few rows they fit noise. One sees every row and column and one samples, so that they err apart.
+ */
+export const LEAVES = [
+  leaves("trees of 15 leaves, sampled", 15, 0.3, { subsample: 0.8, colsample_bytree: 0.7 }),
+  leaves("trees of 20 leaves", 20, 1, {}),
+];
 const linear = (l2: number, bends: boolean): Recipe => ({
   name: `linear${bends ? " with bends" : ""}, penalty ${l2}`,
   learner: "linear",

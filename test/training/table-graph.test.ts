@@ -10,6 +10,7 @@ import {
   partImportance,
   type Recipe,
 } from "../../src/training/table-parts.js";
+import { LEAVES } from "../../src/training/table-recipes.js";
 import { loadXgboost } from "../../src/training/xgboost.js";
 
 const xgboost = loadXgboost();
@@ -69,6 +70,21 @@ describe("a table model as a graph", () => {
         const answered = probabilities?.[row * 2 + column] ?? Number.NaN;
         expect(Math.abs(answered - expected[row])).toBeLessThan(1e-6);
       }
+    });
+  });
+
+  it("answers alike for trees that grow leaf by leaf, however deep they get", async () => {
+    const parts = LEAVES.map((recipe) => ({ ...partOf(recipe), weight: 0.5 }));
+    const head = { name: "probability", parts, calibration: { slope: 1, intercept: 0 } };
+    parts.forEach(({ trees, recipe }) => {
+      const leaves = trees?.trees.map(({ left }) => left.filter((child) => child === -1).length);
+      expect(Math.max(...(leaves ?? []))).toBe(recipe.params?.max_leaves);
+    });
+    const scorer = await loadOnnxScorer(tableGraph([head], COLUMNS));
+    const { margins } = await scorer.run(features, ROWS);
+    await scorer.release();
+    mixedMargins(xgboost, parts, features, ROWS).forEach((own, row) => {
+      expect(Math.abs(margins[row] - own)).toBeLessThan(1e-5);
     });
   });
 
