@@ -242,7 +242,7 @@ export const ERRORS = define({
   model_invalid: {
     status: 500,
     title: "The model was refused",
-    remedy: "See `detail`; the model that served before keeps serving.",
+    remedy: "See `detail`. It is not used; a server goes on with the model it has.",
   },
   not_enough_data: {
     status: 409,

@@ -1,4 +1,8 @@
-/** Ridge logistic regression on sparse rows: Newton's method, a Cholesky factor a step. */
+/**
+ * Ridge logistic regression on sparse rows by Newton's method. A step is solved by a Cholesky factor;
+ * with many terms, where that takes terms³, by conjugate gradients (Nash 1985, truncated Newton,
+ * SIAM Journal on Scientific and Statistical Computing 6), which only pass over the rows.
+ */
 import { sigmoid } from "./calibrate.js";
 
 /** Rows of numbered terms, of which only those that are not 0 are kept. */
@@ -8,11 +12,12 @@ export class SparseRows {
   columns = new Uint32Array(1024);
   values = new Float64Array(1024);
   length = 0;
-  readonly #columnOf = new Map<number, number>();
+  readonly #columnOf: number[] = [];
+  readonly #terms: number[] = [];
 
   /** Terms that ever occurred, in the order of their columns. */
-  get terms(): number[] {
-    return [...this.#columnOf.keys()];
+  get terms(): readonly number[] {
+    return this.#terms;
   }
 
   get rowCount(): number {
@@ -21,10 +26,10 @@ export class SparseRows {
 
   push(term: number, value: number): void {
     if (this.length === this.columns.length) this.#grow();
-    let column = this.#columnOf.get(term);
+    let column: number | undefined = this.#columnOf[term];
     if (column === undefined) {
-      column = this.#columnOf.size;
-      this.#columnOf.set(term, column);
+      column = this.#terms.push(term) - 1;
+      this.#columnOf[term] = column;
     }
     this.columns[this.length] = column;
     this.values[this.length++] = value;
@@ -57,6 +62,12 @@ const TOLERANCE = 1e-7;
 /** Keeps the factor defined where a term never varies. */
 const JITTER = 1e-9;
 
+/** With more terms than this a step is solved by conjugate gradients. */
+const DENSE_TERMS = 160;
+/** Gradients are followed until this share of the first remains, or so often. */
+const RESIDUAL_SHARE = 0.01;
+const MAX_CONJUGATE_STEPS = 100;
+
 /** Weights by term. */
 export function fitRidge(
   rows: SparseRows,
@@ -70,8 +81,9 @@ export function fitRidge(
   const lossOf = (candidate: Float64Array): number =>
     loss(rows, labels, shares, penalties, candidate);
   let value = lossOf(weights);
+  const directionOf = terms.length > DENSE_TERMS ? conjugateDirection : newtonDirection;
   for (let step = 0; step < MAX_STEPS; step++) {
-    const direction = newtonDirection(rows, labels, shares, penalties, weights);
+    const direction = directionOf(rows, labels, shares, penalties, weights);
     let scale = 1;
     let next = weights;
     let nextValue = value;
@@ -156,6 +168,73 @@ function newtonDirection(
     }
   }
   return solveCholesky(hessian, gradient);
+}
+
+/** Inverse Hessian times gradient, to within `RESIDUAL_SHARE`, without forming the Hessian. */
+function conjugateDirection(
+  rows: SparseRows,
+  labels: ArrayLike<number>,
+  shares: Float64Array,
+  penalties: Float64Array,
+  weights: Float64Array,
+): Float64Array {
+  const { columns, values, starts } = rows;
+  const gradient = weights.map((weight, column) => penalties[column] * weight);
+  const diagonal = penalties.map((penalty) => penalty + JITTER);
+  const curvatures = new Float64Array(shares.length);
+  for (let row = 0; row < shares.length; row++) {
+    const probability = sigmoid(marginOf(rows, row, weights));
+    const error = shares[row] * (probability - labels[row]);
+    curvatures[row] = shares[row] * probability * (1 - probability);
+    for (let at = starts[row]; at < starts[row + 1]; at++) {
+      gradient[columns[at]] += error * values[at];
+      diagonal[columns[at]] += curvatures[row] * values[at] ** 2;
+    }
+  }
+  const hessianTimes = (vector: Float64Array): Float64Array => {
+    const product = vector.map((value, column) => (penalties[column] + JITTER) * value);
+    for (let row = 0; row < curvatures.length; row++) {
+      const scaled = curvatures[row] * marginOf(rows, row, vector);
+      for (let at = starts[row]; at < starts[row + 1]; at++) {
+        product[columns[at]] += scaled * values[at];
+      }
+    }
+    return product;
+  };
+  return solveConjugate(hessianTimes, diagonal, gradient);
+}
+
+const dot = (a: Float64Array, b: Float64Array): number => {
+  let sum = 0;
+  for (let index = 0; index < a.length; index++) sum += a[index] * b[index];
+  return sum;
+};
+
+/** About x of A·x = b by conjugate gradients, preconditioned by the diagonal of A. */
+function solveConjugate(
+  times: (vector: Float64Array) => Float64Array,
+  diagonal: Float64Array,
+  b: Float64Array,
+): Float64Array {
+  const x = new Float64Array(b.length);
+  const residual = b.slice();
+  let towards = residual.map((value, index) => value / diagonal[index]);
+  let size = dot(residual, towards);
+  const enough = size * RESIDUAL_SHARE ** 2;
+  for (let step = 0; step < MAX_CONJUGATE_STEPS && size > enough; step++) {
+    const product = times(towards);
+    const length = size / dot(towards, product);
+    for (let index = 0; index < x.length; index++) {
+      x[index] += length * towards[index];
+      residual[index] -= length * product[index];
+    }
+    const scaled = residual.map((value, index) => value / diagonal[index]);
+    const next = dot(residual, scaled);
+    const kept = next / size;
+    towards = scaled.map((value, index) => value + kept * towards[index]);
+    size = next;
+  }
+  return x;
 }
 
 /**

@@ -4,7 +4,7 @@
  * fitted on either arm and the difference counts.
  */
 import { sigmoid } from "./calibrate.js";
-import { fitLinear, type LinearRows, linearMargins } from "./linear.js";
+import { fitLinear, type LinearModel, type LinearRows, linearMargins } from "./linear.js";
 import { logLoss } from "./metrics.js";
 import { stratifiedFolds } from "./random.js";
 import { labelsOf, type TableData } from "./table-data.js";
@@ -84,8 +84,10 @@ function linearFit(data: LinearRows, { seed, isOrdered }: FitBaselinesSettings) 
   );
   const held = selected(data, all.filter(isHeld));
   let best = { l2: PENALTIES[0], loss: Number.POSITIVE_INFINITY };
+  let start: LinearModel | undefined;
   for (const l2 of PENALTIES) {
-    const model = fitLinear(part, { l2 });
+    const model = fitLinear(part, { l2, start });
+    start = model;
     const margins = linearMargins(model, held.rows, held.rowCount);
     const loss = logLoss(margins.map(sigmoid), held.labels);
     if (loss < best.loss) best = { l2, loss };

@@ -20,7 +20,7 @@ import {
   probabilitiesOf,
   type Recipe,
 } from "./table-parts.js";
-import { LEAVES, LINEAR, orderedRecipes, TREES, UPLIFT } from "./table-recipes.js";
+import { affordable, LEAVES, LINEAR, orderedRecipes, TREES, UPLIFT } from "./table-recipes.js";
 import type { Xgboost } from "./xgboost.js";
 
 /** Rows of one treatment, or all; each arm becomes a head. */
@@ -81,16 +81,17 @@ export function choose(
   settings: ChoiceSettings,
 ): Choice {
   const trial = new Trial(xgboost, data, rows, arms, settings);
+  const numbers = data.kinds.filter(({ kind }) => kind === "number").length;
   if (settings.isOrdered) {
     const encoder = fitEncoder(data.table, data.kinds, data.labels, rows);
     const hasDrift = driftOfColumns(data, encoder, rows).some(({ isDrifting }) => isDrifting);
-    const recipes = orderedRecipes(hasDrift);
+    const recipes = affordable(orderedRecipes(hasDrift), numbers);
     trial.plannedFits = recipes.length * trial.folds.length * arms.length;
     trial.run(recipes, trial.folds);
     return trial.conclude(recipes);
   }
   if (data.treated !== undefined) {
-    const recipes = [...UPLIFT, TREES[0], TREES[1]];
+    const recipes = affordable([...UPLIFT, TREES[0], TREES[1]], numbers);
     trial.plannedFits = recipes.length * trial.folds.length * arms.length;
     trial.run(recipes, trial.folds);
     return trial.conclude(recipes);
@@ -103,7 +104,7 @@ export function choose(
     isSmall ? LINEAR.slice(0, 2) : LINEAR,
     isSmall ? TREES.slice(0, 1) : TREES,
     ...(isLarge ? LEAVES.map((recipe) => [recipe]) : []),
-  ];
+  ].map((recipes) => affordable(recipes, numbers));
   const fits = families.flat().length * search.length + families.length * rest.length;
   trial.plannedFits = fits * arms.length;
   trial.run(families.flat(), search);

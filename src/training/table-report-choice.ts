@@ -1,4 +1,5 @@
 /** The parts of a table's report about what drifted, what was tried and what was chosen. */
+import type { Choice } from "./table-choice.js";
 import type { DriftFinding, FittedTable } from "./table-model.js";
 import { cell } from "./table-report-text.js";
 
@@ -35,6 +36,15 @@ export function driftSection(drift: DriftFinding | undefined, order: string | un
           ),
         ]),
   ];
+}
+
+/** What was measured, which is what the figures are of, and what all rows then led to. */
+export function chosenText(measured: readonly Choice[], written: string): string {
+  const names = [...new Set(measured.map(({ chosen }) => chosen))];
+  const listed = names.map((name) => `**${name}**`).join(" or, by fold, ");
+  return names.length === 1 && names[0] === written
+    ? listed
+    : `${listed} (measured); the fit on all rows chose **${written}**`;
 }
 
 export function choiceSection({ choice, heads }: FittedTable): string[] {

@@ -11,7 +11,7 @@ import type { TableEvaluation } from "./table-evaluate.js";
 import type { HeldOut, MetricName } from "./table-held-out.js";
 import type { TableManifest } from "./table-manifest.js";
 import type { FittedTable } from "./table-model.js";
-import { choiceSection, driftSection } from "./table-report-choice.js";
+import { choiceSection, chosenText, driftSection } from "./table-report-choice.js";
 import { cell, commandOf, percent } from "./table-report-text.js";
 
 export interface ReportInput {
@@ -71,7 +71,7 @@ function headSection(manifest: TableManifest, evaluation: TableEvaluation): stri
     `# ${cell(label.column)} = ${cell(label.positive)}`,
     "",
     `${source.rows} rows, ${source.positives} positives (base rate ${percent(source.positives / source.rows)}), ` +
-      `${manifest.features.length} features. Chosen: **${manifest.chosen.name}**.`,
+      `${manifest.features.length} features. Chosen: ${chosenText(evaluation.choices, manifest.chosen.name)}.`,
     ...(treatment
       ? [
           "",

@@ -112,3 +112,25 @@ describe("ridge logistic regression", () => {
     expect(weighted.intercept - plain.intercept).toBeCloseTo(Math.log(2), 0.7);
   });
 });
+
+describe("ridge logistic regression with hundreds of terms", () => {
+  const columns = 300;
+  const data = rowsWith(600, columns, ([a, b]) => 1.5 * a - b);
+
+  it("ends where the gradient vanishes, though no Hessian is formed", () => {
+    const l2 = 0.01;
+    const model = fitLinear(data, { l2 });
+    const margins = linearMargins(model, data.rows, data.rowCount);
+    for (let column = 0; column < columns; column += 7) {
+      let gradient = l2 * model.weights[column];
+      for (let row = 0; row < data.rowCount; row++) {
+        const { centre, scale, low, high } = model.scaling;
+        const value = data.rows[row * columns + column];
+        const clipped = Math.min(Math.max(value, low[column]), high[column]);
+        const z = (clipped - centre[column]) * scale[column];
+        gradient += ((sigmoid(margins[row]) - data.labels[row]) * z) / data.rowCount;
+      }
+      expect(Math.abs(gradient)).toBeLessThan(2e-4);
+    }
+  });
+});
