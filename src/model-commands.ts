@@ -37,6 +37,7 @@ interface TableFlags {
   separator?: string;
   header?: string;
   encoding?: string;
+  group?: string;
   ordered?: boolean;
   time?: string;
   threads?: number;
@@ -55,6 +56,7 @@ const withTableFlags = (command: Command): Command =>
     .option("--separator <character>", "default: told from the first line")
     .option("--header <yes|no>", "no: columns are c1, c2, …", "yes")
     .option("--encoding <name>", "default UTF-8")
+    .option("--group <column>", "its rows of one value stay on one side of every split")
     .option("--ordered", "the rows are in order of time: choose by what came later")
     .option("--time <column>", "dates or numbers that put the rows in order of time")
     .option("--threads <n>", "default: every core", Number)

@@ -7,8 +7,9 @@ import { sigmoid } from "./calibrate.js";
 import { fitLinear, type LinearModel, type LinearRows, linearMargins } from "./linear.js";
 import { logLoss } from "./metrics.js";
 import { stratifiedFolds } from "./random.js";
-import { labelsOf, type TableData } from "./table-data.js";
+import { groupsOf, labelsOf, type TableData } from "./table-data.js";
 import { encodeRows, encodeTrainingRows, fitEncoder } from "./table-encoder.js";
+import { groupedFolds } from "./table-groups.js";
 import type { Xgboost } from "./xgboost.js";
 
 export const BASELINES = ["base rate", "linear", "XGBoost defaults"] as const;
@@ -24,7 +25,10 @@ export interface FitBaselinesSettings {
 /** Probability (or uplift) of rows of the table, one a row. */
 export type Predict = (rows: Uint32Array) => Float64Array;
 
-type Fit = (data: LinearRows) => (features: Float32Array, rowCount: number) => Float64Array;
+type Fit = (
+  data: LinearRows,
+  groups?: ArrayLike<number>,
+) => (features: Float32Array, rowCount: number) => Float64Array;
 
 /** Fits each on `rows`. */
 export function fitBaselines(
@@ -36,7 +40,7 @@ export function fitBaselines(
   const encoder = fitEncoder(data.table, data.kinds, data.labels, rows);
   const fits: Record<BaselineName, Fit> = {
     "base rate": rateFit,
-    linear: (own) => linearFit(own, settings),
+    linear: (own, groups) => linearFit(own, settings, groups),
     "XGBoost defaults": (own) => defaultTrees(xgboost, own, settings),
   };
   const { treated } = data;
@@ -47,12 +51,13 @@ export function fitBaselines(
   return BASELINES.map((name) => {
     const models = arms.map((arm) => {
       const features = encodeTrainingRows(encoder, data.table, data.labels, arm, settings.seed);
-      return fits[name]({
+      const own = {
         rows: features,
         rowCount: arm.length,
         columnCount: features.length / arm.length,
         labels: labelsOf(data, arm),
-      });
+      };
+      return fits[name](own, groupsOf(data, arm));
     });
     const predict = (wanted: Uint32Array) => {
       const features = encodeRows(encoder, data.table, wanted);
@@ -73,8 +78,15 @@ const PENALTIES = [1, 1e-1, 1e-2, 1e-3, 1e-4];
 const PENALTY_FOLDS = 5;
 
 /** The penalty with the least log loss on a fifth of the rows: the latest, or a random one. */
-function linearFit(data: LinearRows, { seed, isOrdered }: FitBaselinesSettings) {
-  const folds = stratifiedFolds(data.labels, PENALTY_FOLDS, seed);
+function linearFit(
+  data: LinearRows,
+  { seed, isOrdered }: FitBaselinesSettings,
+  groups: ArrayLike<number> | undefined,
+) {
+  const folds =
+    groups === undefined
+      ? stratifiedFolds(data.labels, PENALTY_FOLDS, seed)
+      : groupedFolds(groups, data.labels, PENALTY_FOLDS, seed);
   const cut = data.rowCount * (1 - 1 / PENALTY_FOLDS);
   const isHeld = (row: number) => (isOrdered ? row >= cut : folds[row] === 0);
   const all = Array.from({ length: data.rowCount }, (_, row) => row);

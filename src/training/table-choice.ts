@@ -9,7 +9,7 @@
  * positives, because their figures are surer. Other rows are validated in stratified folds.
  */
 import { auc, qini } from "./metrics.js";
-import { labelsOf, type TableData } from "./table-data.js";
+import { groupsOf, labelsOf, type TableData } from "./table-data.js";
 import { type Encoder, encodeRows, fitEncoder } from "./table-encoder.js";
 import { type Fold, innerFolds, MANY_ROWS } from "./table-folds.js";
 import {
@@ -132,7 +132,7 @@ class Trial {
     const { treated } = data;
     this.#labels = labelsOf(data, rows);
     const strata = Array.from(rows, (row) => data.labels[row] + 2 * (treated?.[row] ?? 0));
-    this.folds = innerFolds(this.#labels, strata, settings);
+    this.folds = innerFolds(this.#labels, strata, settings, groupsOf(data, rows));
     this.#metric = treated === undefined ? "auc" : "qini";
     this.#tie = (settings.isOrdered ? ORDERED_TIE : TIE)[this.#metric];
   }

@@ -1,6 +1,7 @@
 /** A flat table made ready for training: label, treatment, usable rows, what each column is. */
 import { CuecardError } from "../errors.js";
 import { type ColumnFinding, findKind, timesOf } from "./table-encoder.js";
+import { copiesOf, type Groups, groupsBy } from "./table-groups.js";
 import {
   type Column,
   columnOf,
@@ -32,6 +33,8 @@ export interface TableOptions extends TableFormat {
   /** Levels of the treatment column to compare; rows of other arms are left out. */
   readonly treated?: string;
   readonly control?: string;
+  /** Column whose rows of one value stay on one side of every split; not an input itself. */
+  readonly group?: string;
   /** The rows of the file are in order of time. */
   readonly ordered?: boolean;
   /** Column of dates or numbers that puts the rows in order of time. */
@@ -51,6 +54,8 @@ export interface TableData {
   /** 1 for treated, 0 for control, by row number of the table. */
   readonly treated?: Uint8Array;
   readonly kinds: readonly ColumnFinding[];
+  /** Rows that stay together when rows are split at random. */
+  readonly groups?: Groups;
   readonly label: { readonly column: string; readonly positive: string };
   /** Set when `rows` are in order of time; stated by the caller, or found in a date column. */
   readonly order?: { readonly by: string; readonly isStated: boolean };
@@ -68,6 +73,9 @@ const CONTROL = /^(0|f|false|n|no|none|control|no[ _-].*)$/i;
 
 /** @throws CuecardError `file_invalid`, `usage` or `not_enough_data` */
 export async function loadTableData(options: TableOptions): Promise<TableData> {
+  if (options.group !== undefined && (options.ordered || options.time !== undefined)) {
+    throw new CuecardError("usage", "rows are split by group or by time: give one of the two");
+  }
   const table = await readTable(options.file, options, (done) =>
     options.onProgress?.({ stage: "read", done }),
   );
@@ -75,7 +83,8 @@ export async function loadTableData(options: TableOptions): Promise<TableData> {
   const labelColumn = columnOf(table, options.label, header);
   const positive = positiveLevel(labelColumn, options.positive);
   const arms = options.treatment === undefined ? undefined : findArms(table, options);
-  const left = new Set([labelColumn.name, arms?.column.name]);
+  const group = options.group === undefined ? undefined : columnOf(table, options.group, header);
+  const left = new Set([labelColumn.name, arms?.column.name, group?.name]);
   for (const name of options.drop ?? []) left.add(columnOf(table, name, header).name);
 
   const labels = Uint8Array.from(labelColumn.codes, (code) => (code === positive ? 1 : 0));
@@ -88,7 +97,9 @@ export async function loadTableData(options: TableOptions): Promise<TableData> {
   const kinds = table.columns
     .filter((column) => !left.has(column.name))
     .map((column) => ({ column: column.name, kind: findKind(column) }));
-  const { rows, order } = inOrder(table, usable, kinds, options);
+  const { rows, order } = group
+    ? { rows: usable, order: undefined }
+    : inOrder(table, usable, kinds, options);
   return {
     table,
     rows,
@@ -96,6 +107,7 @@ export async function loadTableData(options: TableOptions): Promise<TableData> {
     labels,
     treated,
     kinds,
+    groups: group ? groupsBy(group, rows) : copiesOf(table, kinds, rows),
     label: { column: labelColumn.name, positive: labelColumn.levels[positive] },
     treatment: arms && {
       column: arms.column.name,
@@ -219,3 +231,7 @@ export function checkClasses(
 /** Labels of rows of the table, in their order. */
 export const labelsOf = (data: TableData, rows: Uint32Array): Float32Array =>
   Float32Array.from(rows, (row) => data.labels[row]);
+
+/** Groups of rows of the table, in their order; undefined where none belong together. */
+export const groupsOf = ({ groups }: TableData, rows: Uint32Array): Float64Array | undefined =>
+  groups && Float64Array.from(rows, (row) => groups.ids[row]);

@@ -1,9 +1,16 @@
 /** Measures the table trainer on rows held out from everything: encoder, choice and calibration. */
 import { availableParallelism } from "node:os";
+import { CuecardError } from "../errors.js";
 import type { Interval } from "./bootstrap.js";
 import { type BaselineName, fitBaselines } from "./table-baselines.js";
 import type { Choice } from "./table-choice.js";
-import { labelsOf, loadTableData, type TableData, type TableOptions } from "./table-data.js";
+import {
+  groupsOf,
+  labelsOf,
+  loadTableData,
+  type TableData,
+  type TableOptions,
+} from "./table-data.js";
 import {
   type Draws,
   differencesOf,
@@ -66,7 +73,9 @@ export interface TableEvaluation extends Metrics {
 
 /** @throws CuecardError `usage`, `file_invalid`, `not_enough_data`, `xgboost_missing` */
 export async function evaluateTable(options: EvaluateTableOptions): Promise<TableEvaluation> {
-  parseSplit(options.split);
+  if (parseSplit(options.split).kind === "order" && options.group !== undefined) {
+    throw new CuecardError("usage", "rows are split by group or by order: give one of the two");
+  }
   const xgboost = loadXgboost(options.xgboostLibrary);
   const data = await loadTableData(options);
   return evaluateData(xgboost, data, options.split, {
@@ -92,7 +101,7 @@ export function evaluateData(
   settings: FitSettings,
 ): TableEvaluation {
   const strata = Array.from(data.rows, (row) => data.labels[row] + 2 * (data.treated?.[row] ?? 0));
-  const splits = splitRows(data.rows, strata, split, settings.seed);
+  const splits = splitRows(data.rows, strata, split, settings.seed, groupsOf(data, data.rows));
   const isOrdered = parseSplit(split).kind === "order" || settings.isOrdered === true;
   const fits: FittedTable[] = [];
   const heldOut: HeldOut[] = [];

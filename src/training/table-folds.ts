@@ -1,5 +1,6 @@
 /** Folds inside the training rows, by which a learner is chosen. */
 import { stratifiedFolds } from "./random.js";
+import { groupedFolds } from "./table-groups.js";
 
 export interface Fold {
   /** Positions in `rows`. */
@@ -15,11 +16,12 @@ const FORWARD_FROM = 0.5;
 const FORWARD_FOLDS = 5;
 const MIN_FIT_CLASS = 10;
 
-/** Folds inside the training rows. `labels` are those of `rows`. */
+/** Folds inside the training rows. `labels` and `groups` are those of `rows`. */
 export function innerFolds(
   labels: ArrayLike<number>,
   strata: ArrayLike<number>,
   settings: { readonly seed: number; readonly isOrdered: boolean },
+  groups?: ArrayLike<number>,
 ): Fold[] {
   const count = labels.length;
   const all = Uint32Array.from({ length: count }, (_, index) => index);
@@ -33,7 +35,10 @@ export function innerFolds(
     }).filter(({ weight }) => weight > 0);
   }
   const size = count > MANY_ROWS ? 3 : 5;
-  const folds = stratifiedFolds(strata, size, settings.seed);
+  const folds =
+    groups === undefined
+      ? stratifiedFolds(strata, size, settings.seed)
+      : groupedFolds(groups, strata, size, settings.seed);
   return Array.from({ length: size }, (_, fold) => ({
     fit: all.filter((row) => folds[row] !== fold),
     held: all.filter((row) => folds[row] === fold),

@@ -1,6 +1,7 @@
 /** What a reader of a table's figures has to know before believing them. */
 import type { Interval } from "./bootstrap.js";
 import { labelsOf, type TableData } from "./table-data.js";
+import { inputKeys } from "./table-groups.js";
 import { type HeldOut, type Metrics, mean, pooledMetrics } from "./table-held-out.js";
 import type { FittedTable } from "./table-model.js";
 import type { Split } from "./table-split.js";
@@ -28,6 +29,7 @@ export function notesOn(data: TableData, splits: readonly Split[], measured: Mea
   return [
     ...rateNotes(data, splits),
     ...skillNotes(measured),
+    ...groupNotes(data),
     ...repeatNotes(data, splits, measured),
   ];
 }
@@ -71,13 +73,31 @@ function skillNotes({ intervals, baselines }: Measured): string[] {
   ];
 }
 
+/** What stood together on one side of every split. */
+function groupNotes({ groups, rows, order }: TableData): string[] {
+  if (groups === undefined || order !== undefined) return [];
+  const { column, count } = groups;
+  if (column !== undefined) {
+    return [
+      `rows of one ${column} were kept on one side of every split: ${rows.length} rows, ${count} groups; ` +
+        "intervals are drawn by row and may be too narrow",
+    ];
+  }
+  const copies = rows.length - count;
+  return copies <= REPEATED_SHARE * rows.length
+    ? []
+    : [
+        `${copies} of ${rows.length} rows equal another in every input: such rows were kept on one side of every random split`,
+      ];
+}
+
 /** Held-out rows whose every input also stands in a training row: an answer learnt by heart. */
 function repeatNotes(
   data: TableData,
   splits: readonly Split[],
   { heldOut, metrics }: Measured,
 ): string[] {
-  const keys = inputKeys(data);
+  const keys = inputKeys(data.table, data.kinds);
   const isTwin = splits.map(({ train, test }) => {
     const seen = new Set(Array.from(train, (row) => keys[row]));
     return Array.from(test, (row) => seen.has(keys[row]));
@@ -106,27 +126,6 @@ function repeatNotes(
     `${twins} of ${total} held-out rows repeat a training row in every input; where those are copies of ` +
       `one case the figures are too good: ${figure}`,
   ];
-}
-
-/** A number for each row of the table that equal inputs share (53 bits of two FNV-1a hashes). */
-function inputKeys({ table, kinds }: TableData): Float64Array {
-  const names = new Set(
-    kinds.filter(({ kind }) => kind !== "identifier").map(({ column }) => column),
-  );
-  const first = new Uint32Array(table.rowCount).fill(0x811c9dc5);
-  const second = new Uint32Array(table.rowCount).fill(0x9e3779b9);
-  for (const { codes } of table.columns.filter(({ name }) => names.has(name))) {
-    for (let row = 0; row < table.rowCount; row++) {
-      first[row] = mixed(first[row], codes[row]);
-      second[row] = mixed(second[row], codes[row] + 0x10001);
-    }
-  }
-  return Float64Array.from(first, (high, row) => high * 2 ** 21 + (second[row] >>> 11));
-}
-
-function mixed(hash: number, value: number): number {
-  const product = Math.imul(hash ^ value, 0x01000193);
-  return Math.imul(product ^ (product >>> 15), 0x85ebca6b) ^ (product >>> 13);
 }
 
 export function driftNotes({ drift }: FittedTable): string[] {

@@ -24,6 +24,7 @@ export function commandOf(
     treatment: options.treatment,
     treated: options.treated,
     control: options.control,
+    group: options.group,
     time: options.time,
     separator: options.separator,
     header: options.header === false ? "no" : undefined,

@@ -1,6 +1,7 @@
 /** How a flat table is divided into rows to train on and rows to measure on. */
 import { CuecardError } from "../errors.js";
 import { seededRandom, shuffle, stratifiedFolds } from "./random.js";
+import { dealGroups, groupedFolds } from "./table-groups.js";
 
 export interface Split {
   readonly train: Uint32Array;
@@ -22,16 +23,23 @@ export function parseSplit(split: string): { kind: string; size: number } {
   return { kind, size };
 }
 
-/** `strata` holds one small integer a row of `rows`. */
+/**
+ * `strata` holds one small integer a row of `rows`; rows equal in `groups` stay together, but for
+ * `order`, which parts them by time.
+ */
 export function splitRows(
   rows: Uint32Array,
   strata: ArrayLike<number>,
   split: string,
   seed: number,
+  groups?: ArrayLike<number>,
 ): Split[] {
   const { kind, size } = parseSplit(split);
   if (kind === "kfold") {
-    const folds = stratifiedFolds(strata, size, seed);
+    const folds =
+      groups === undefined
+        ? stratifiedFolds(strata, size, seed)
+        : groupedFolds(groups, strata, size, seed);
     return Array.from({ length: size }, (_, fold) => ({
       train: rows.filter((_row, index) => folds[index] !== fold),
       test: rows.filter((_row, index) => folds[index] === fold),
@@ -41,7 +49,10 @@ export function splitRows(
     const cut = Math.round(rows.length * size);
     return [{ train: rows.slice(0, cut), test: rows.slice(cut) }];
   }
-  const heldOut = stratifiedShare(strata, size, seed);
+  const heldOut =
+    groups === undefined
+      ? stratifiedShare(strata, size, seed)
+      : dealGroups(groups, strata, [1 - size, size], seed);
   return [
     {
       train: rows.filter((_, index) => heldOut[index] === 0),

@@ -113,9 +113,12 @@ describe("training a model from a flat table", { timeout: 120_000 }, () => {
     const random = seededRandom(6);
     const rows = customers(300).map((row) => ({ ...row, spent: random() }));
     const options = { label: "bought", split: "random:0.3" };
-    const repeated = aCsv(rows.flatMap((row) => [row, row, row]));
-    const { notes } = await evaluateTable({ ...options, file: repeated });
+    const repeated = aCsv([...rows, ...rows, ...rows]);
+    const { notes } = await evaluateTable({ ...options, file: repeated, split: "order:0.7" });
     expect(notes.join()).toMatch(/held-out rows repeat a training row in every input/);
+    const apart = await evaluateTable({ ...options, file: repeated });
+    expect(apart.notes.join()).toMatch(/600 of 900 rows equal another in every input: .*one side/);
+    expect(apart.notes.join()).not.toMatch(/repeat a training row/);
     const once = await evaluateTable({ ...options, file: aCsv(rows) });
     expect(once.notes.join()).not.toMatch(/repeat/);
   });
