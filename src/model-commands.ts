@@ -139,13 +139,15 @@ function addScore(program: Command): void {
     .requiredOption("--model <directory>")
     .requiredOption("--file <csv>")
     .requiredOption("--out <csv>")
+    .option("--id <column>", "copied beside row and score")
     .option("--separator <character>")
     .option("--encoding <name>")
-    .action(async (flags: { model: string; file: string; out: string }) => {
-      const { rows, out } = await watched("Scoring", (onProgress) =>
+    .action(async (flags: { model: string; file: string; out: string; id?: string }) => {
+      const { rows, out, notes } = await watched("Scoring", (onProgress) =>
         scoreTable({ ...flags, onProgress }),
       );
       print(`scored: rows=${rows} file=${out}`);
+      for (const note of notes) print(`note: ${note}`);
     });
 }
 

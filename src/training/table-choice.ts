@@ -70,6 +70,8 @@ const TIE = { auc: 0.0005, qini: 0.001 };
 const ORDERED_TIE = { auc: 0.002, qini: 0.001 };
 /** With fewer rows a search would only follow chance. */
 const SEARCH_ROWS = 2000;
+/** With fewer rows of the rarer class one fold tells recipes apart by chance. */
+const SURE_CLASS_ROWS = 500;
 const BLEND_SHARES = [0.25, 0.5, 0.75];
 
 /** Tries the recipes on `rows` and chooses. */
@@ -97,7 +99,9 @@ export function choose(
     return trial.conclude(recipes);
   }
   const isLarge = rows.length > MANY_ROWS;
-  const search = isLarge ? trial.folds.slice(0, 1) : trial.folds;
+  const positives = labelsOf(data, rows).reduce((sum, label) => sum + label, 0);
+  const isRare = Math.min(positives, rows.length - positives) < SURE_CLASS_ROWS;
+  const search = isLarge && !isRare ? trial.folds.slice(0, 1) : trial.folds;
   const rest = trial.folds.slice(search.length);
   const isSmall = rows.length < SEARCH_ROWS;
   const families = [

@@ -130,7 +130,7 @@ const widthOf = (encoding: ColumnEncoding): number =>
   encoding.kind === "date" ? 3 : encoding.kind === "levels" ? encoding.levels.length + 1 : 1;
 
 /** The features of one text, as a function made once a column. */
-function valuesBy(encoding: ColumnEncoding): (level: string) => number[] {
+export function valuesBy(encoding: ColumnEncoding): (level: string) => number[] {
   switch (encoding.kind) {
     case "number":
       return (level) => [parseNumber(level)];

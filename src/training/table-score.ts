@@ -4,9 +4,16 @@ import { pipeline } from "node:stream/promises";
 import { CuecardError } from "../errors.js";
 import { loadOnnxScorer } from "../scoring/onnx-scorer.js";
 import type { TableProgress } from "./table-data.js";
-import { type Encoder, encodeRows } from "./table-encoder.js";
+import { type ColumnEncoding, type Encoder, encodeRows, valuesBy } from "./table-encoder.js";
 import { readTableModel, type TableManifest } from "./table-manifest.js";
-import { readTable, type Table, type TableFormat } from "./table-read.js";
+import {
+  type Column,
+  columnOf,
+  levelCounts,
+  readTable,
+  type Table,
+  type TableFormat,
+} from "./table-read.js";
 
 const SCORE_CHUNK_ROWS = 4096;
 
@@ -16,6 +23,8 @@ export interface ScoreTableOptions extends TableFormat {
   readonly file: string;
   /** CSV to write: `row,score` or `row,uplift`; row 1 is the first row of data. */
   readonly out: string;
+  /** Column of the file that is copied beside row and score. */
+  readonly id?: string;
   readonly threads?: number;
   readonly onProgress?: (progress: TableProgress) => void;
 }
@@ -24,6 +33,8 @@ export interface ScoredTable {
   readonly rows: number;
   readonly task: TableManifest["task"];
   readonly out: string;
+  /** Columns of which many cells said nothing to the model; a line each. */
+  readonly notes: readonly string[];
 }
 
 /**
@@ -43,6 +54,8 @@ export async function scoreTable(options: ScoreTableOptions): Promise<ScoredTabl
   const table = await readTable(options.file, format, (done) =>
     onProgress?.({ stage: "read", done }),
   );
+  const { header } = table.format;
+  const id = options.id === undefined ? undefined : columnOf(table, options.id, header);
   const names = new Set(table.columns.map((column) => column.name));
   const absent = manifest.encoder.map(({ column }) => column).filter((name) => !names.has(name));
   if (absent.length > 0) {
@@ -54,7 +67,7 @@ export async function scoreTable(options: ScoreTableOptions): Promise<ScoredTabl
     if (featureCount !== manifest.features.length || width !== manifest.heads.length) {
       throw new CuecardError("model_invalid", "the graph has other features than its manifest");
     }
-    const lines = scoreLines(manifest, table, async (features, rowCount) => {
+    const lines = scoreLines(manifest, table, id, async (features, rowCount) => {
       const { probabilities } = await scorer.run(features, rowCount);
       if (probabilities === undefined) {
         throw new CuecardError("model_invalid", "the graph answers no probabilities");
@@ -71,7 +84,52 @@ export async function scoreTable(options: ScoreTableOptions): Promise<ScoredTabl
   } finally {
     await scorer.release();
   }
-  return { rows: table.rowCount, task: manifest.task, out: options.out };
+  const notes = unreadNotes(manifest.encoder, table);
+  return { rows: table.rowCount, task: manifest.task, out: options.out, notes };
+}
+
+const csvCell = (text: string): string =>
+  /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
+/** Above this share of the rows a fault of a column is told. */
+const TOLD_SHARE = 0.05;
+
+/** Missing cells, numbers and dates that cannot be read, levels the model has never seen. */
+function unreadNotes(encoder: Encoder, table: Table): string[] {
+  return encoder.flatMap((encoding) => {
+    const column = table.columns.find(({ name }) => name === encoding.column);
+    if (column === undefined) return [];
+    const counts = levelCounts(column);
+    const filled = counts.reduce((sum, count) => sum + count, 0);
+    const isKnown = knownBy(encoding);
+    const odd = column.levels.reduce((sum, one, at) => sum + (isKnown(one) ? 0 : counts[at]), 0);
+    const fault = UNREAD[encoding.kind];
+    return [[table.rowCount - filled, "no value"] as const, [odd, fault] as const].flatMap(
+      ([rows, what]) =>
+        rows > TOLD_SHARE * table.rowCount
+          ? [`${encoding.column}: ${what} in ${rows} of ${table.rowCount} rows`]
+          : [],
+    );
+  });
+}
+
+const UNREAD = {
+  number: "an unreadable number",
+  date: "an unreadable date",
+  flag: "a level never seen in training",
+  levels: "a level the model does not know by itself",
+  rate: "a level never seen in training",
+};
+
+function knownBy(encoding: ColumnEncoding): (level: string) => boolean {
+  if (encoding.kind === "number" || encoding.kind === "date") {
+    const valuesOf = valuesBy(encoding);
+    return (level) => !Number.isNaN(valuesOf(level)[0]);
+  }
+  const known = new Set(
+    encoding.kind === "rate" ? encoding.rates.map(([level]) => level) : encoding.levels,
+  );
+  return (level) => known.has(level);
 }
 
 /** What can be told from a file is, because it may differ from the file of training. */
@@ -84,11 +142,14 @@ const DIGITS = 9;
 async function* scoreLines(
   manifest: TableManifest,
   table: Table,
+  id: Column | undefined,
   run: (features: Float32Array, rowCount: number) => Promise<Float32Array>,
 ): AsyncGenerator<{ text: string; done: number }> {
   const encoder: Encoder = manifest.encoder;
   const isUplift = manifest.task === "uplift";
-  yield { text: isUplift ? "row,uplift\n" : "row,score\n", done: 0 };
+  const idOf = (row: number): string => `,${csvCell(id?.levels[id.codes[row]] ?? "")}`;
+  const name = isUplift ? "uplift" : "score";
+  yield { text: `row,${name}${id === undefined ? "" : `,${csvCell(id.name)}`}\n`, done: 0 };
   for (let from = 0; from < table.rowCount; from += SCORE_CHUNK_ROWS) {
     const rowCount = Math.min(SCORE_CHUNK_ROWS, table.rowCount - from);
     const rows = Uint32Array.from({ length: rowCount }, (_, index) => from + index);
@@ -98,7 +159,8 @@ async function* scoreLines(
       const score = isUplift
         ? probabilities[index * 2] - probabilities[index * 2 + 1]
         : probabilities[index];
-      text += `${from + index + 1},${Number(score.toPrecision(DIGITS))}\n`;
+      const end = id === undefined ? "" : idOf(from + index);
+      text += `${from + index + 1},${Number(score.toPrecision(DIGITS))}${end}\n`;
     }
     yield { text, done: from + rowCount };
   }

@@ -49,6 +49,8 @@ const LATER = "order:0.8";
 const FOLDS = "kfold:3";
 const PART = "random:0.3";
 const FOLDS_ROWS = 2000;
+/** A part of fewer rows of the rarer class says little; in folds each of them is held out once. */
+const FOLDS_CLASS_ROWS = 500;
 
 /**
  * @throws CuecardError `usage`, `file_invalid`, `not_enough_data`, `xgboost_missing`,
@@ -70,7 +72,9 @@ export async function trainTable(options: TrainTableOptions): Promise<TrainedTab
   const fitted = fitTable(xgboost, data, data.rows, staged("fit"));
   const graph = tableGraph(fitted.heads, featureNames(fitted.encoder).length);
   await checkParity(xgboost, data, fitted, graph);
-  const isSmall = data.treated === undefined && data.rows.length < FOLDS_ROWS;
+  const isSmall =
+    data.treated === undefined &&
+    (data.rows.length < FOLDS_ROWS || rarerRows(data) < FOLDS_CLASS_ROWS);
   const split = fitted.drift !== undefined ? LATER : isSmall ? FOLDS : PART;
   const evaluation = evaluateData(xgboost, data, split, staged("measure"));
   const manifest = describe(options, data, fitted, graph, evaluation);
@@ -87,6 +91,12 @@ export async function trainTable(options: TrainTableOptions): Promise<TrainedTab
     [MANIFEST_FILE]: `${JSON.stringify(manifest, null, 2)}\n`,
   });
   return { directory: options.out, manifest, checks, notes };
+}
+
+/** Rows of the rarer class. */
+function rarerRows(data: TableData): number {
+  const positives = labelsOf(data, data.rows).reduce((sum, label) => sum + label, 0);
+  return Math.min(positives, data.rows.length - positives);
 }
 
 /** Above this a file in no stated order looks like one in order of time. */

@@ -123,6 +123,16 @@ describe("training a model from a flat table", { timeout: 120_000 }, () => {
     expect(once.notes.join()).not.toMatch(/repeat/);
   });
 
+  it("measures rare positives in folds, each of them held out once", async () => {
+    const random = seededRandom(9);
+    const rows = Array.from({ length: 2400 }, () => {
+      const x = random();
+      return { x, y: random() < 0.06 * x ? 1 : 0 };
+    });
+    const { manifest } = await trainTable({ file: aCsv(rows), label: "y", out: aPath("m") });
+    expect(manifest.measured).toBe("kfold:3");
+  });
+
   it("suspects a leak that two columns share", async () => {
     const random = seededRandom(4);
     const rows = customers(1000).map((row) => {
@@ -178,6 +188,29 @@ describe("scoring with a stored model", async () => {
     await scoreTable({ model, file: aCsv(rows), out: one });
     await scoreTable({ model, file: aCsv(turned.map((row) => ({ extra: 1, ...row }))), out: two });
     expect(readFileSync(two, "utf8")).toBe(readFileSync(one, "utf8"));
+  });
+
+  it("tells which columns said nothing to the model, and copies an id beside the score", async () => {
+    const rows = customers(60).map((row, at) => ({
+      ...row,
+      id: at === 0 ? '"m,0"' : `m${at}`,
+      visits: at < 20 ? "many" : at < 30 ? "" : 3,
+      region: at < 12 ? "moon" : "north",
+      joined: at < 2 ? "soon" : "2024-05-11",
+    }));
+    const out = aPath();
+    const { notes } = await scoreTable({ model, file: aCsv(rows), out, id: "id" });
+    expect(notes).toEqual([
+      "visits: no value in 10 of 60 rows",
+      "visits: an unreadable number in 20 of 60 rows",
+      "region: a level the model does not know by itself in 12 of 60 rows",
+    ]);
+    const lines = readFileSync(out, "utf8").split("\n");
+    expect(lines[0]).toBe("row,score,id");
+    expect(lines[1]).toMatch(/^1,0\.\d+,"m,0"$/);
+    expect(lines[2]).toMatch(/^2,0\.\d+,m1$/);
+    const wrong = scoreTable({ model, file: aCsv(rows), out, id: "nobody" });
+    await expect(wrong).rejects.toThrow(fault("file_invalid", /no column nobody/));
   });
 
   it("refuses a model whose files do not belong together", async () => {
