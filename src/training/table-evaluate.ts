@@ -29,7 +29,7 @@ import {
   fitTable,
   predictTable,
 } from "./table-model.js";
-import { driftNotes, notesOn } from "./table-notes.js";
+import { assignmentNotes, driftNotes, notesOn } from "./table-notes.js";
 import { parseSplit, splitRows } from "./table-split.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
 
@@ -145,7 +145,11 @@ export function evaluateData(
     choices: fits.map(({ choice }) => choice),
     drift: fits[0].drift,
     library: { version: xgboost.version, threads: settings.threads ?? availableParallelism() },
-    notes: [...notesOn(data, splits, measured), ...driftNotes(fits[0])],
+    notes: [
+      ...assignmentNotes(data, fits[0].encoder),
+      ...notesOn(data, splits, measured),
+      ...driftNotes(fits[0]),
+    ],
   };
 }
 

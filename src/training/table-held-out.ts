@@ -131,7 +131,10 @@ function drawnFigures(
   counts: Uint16Array,
   ranking: Uint32Array,
 ): Record<string, number> {
-  if (treated !== undefined) return { qini: qini(scores, labels, treated, counts, ranking) };
+  if (treated !== undefined) {
+    const averageEffect = drawnEffect(labels, treated, counts);
+    return { qini: qini(scores, labels, treated, counts, ranking), averageEffect };
+  }
   const weighted = (values: Float64Array) =>
     values.reduce((sum, value, row) => sum + value * counts[row], 0) / labels.length;
   return {
@@ -139,6 +142,15 @@ function drawnFigures(
     logLoss: weighted(losses.logLoss),
     brier: weighted(losses.brier),
   };
+}
+
+function drawnEffect(labels: Float32Array, treated: Uint8Array, counts: Uint16Array): number {
+  const [rows, positives] = [new Float64Array(2), new Float64Array(2)];
+  for (let row = 0; row < labels.length; row++) {
+    rows[treated[row]] += counts[row];
+    positives[treated[row]] += counts[row] * labels[row];
+  }
+  return positives[1] / rows[1] - positives[0] / rows[0];
 }
 
 /** Percentile interval of 95 %. */

@@ -1,6 +1,8 @@
 /** What a reader of a table's figures has to know before believing them. */
 import type { Interval } from "./bootstrap.js";
+import { adversarialAuc } from "./drift.js";
 import { labelsOf, type TableData } from "./table-data.js";
+import { type Encoder, encodeRows } from "./table-encoder.js";
 import { inputKeys } from "./table-groups.js";
 import { type HeldOut, type Metrics, mean, pooledMetrics } from "./table-held-out.js";
 import type { FittedTable } from "./table-model.js";
@@ -31,6 +33,41 @@ export function notesOn(data: TableData, splits: readonly Split[], measured: Mea
     ...skillNotes(measured),
     ...groupNotes(data),
     ...repeatNotes(data, splits, measured),
+  ];
+}
+
+/** An AUC surely above this says that the inputs decided who was treated. */
+const ASSIGNED_AUC = 0.55;
+/** More rows would not make it much surer, only later. */
+const ASSIGNED_ROWS = 8000;
+
+/**
+ * Whether a linear model tells treated from control rows by their inputs. The standard error of the
+ * AUC is that of no difference (Mann, Whitney 1947): √((m + n + 1) / (12·m·n)).
+ */
+export function assignmentNotes(data: TableData, encoder: Encoder): string[] {
+  const { groups, treated } = data;
+  if (treated === undefined) return [];
+  // One row a group: copies would be recognised.
+  const seen = new Set<number>();
+  const alone = data.rows.filter((row) => {
+    const id = groups?.ids[row] ?? row;
+    return !seen.has(id) && seen.add(id);
+  });
+  const stride = Math.max(1, Math.ceil(alone.length / ASSIGNED_ROWS));
+  const rows = alone.filter((_, index) => index % stride === 0);
+  const arms = Array.from(rows, (row) => treated[row]);
+  const own = arms.reduce((sum, arm) => sum + arm, 0);
+  const others = arms.length - own;
+  if (Math.min(own, others) < FEWEST) return [];
+  const features = encodeRows(encoder, data.table, rows);
+  const area = adversarialAuc(features, features.length / rows.length, arms);
+  const error = Math.sqrt((own + others + 1) / (12 * own * others));
+  const [low, high] = [area - 1.96 * error, area + 1.96 * error];
+  if (low <= ASSIGNED_AUC) return [];
+  return [
+    "the treatment was not given at random: no effect can be claimed; the inputs tell the treated from the " +
+      `others with AUC ${area.toFixed(3)} (${low.toFixed(3)} … ${Math.min(1, high).toFixed(3)})`,
   ];
 }
 

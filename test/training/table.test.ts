@@ -311,6 +311,22 @@ describe("uplift", { timeout: 120_000 }, () => {
     const { intervals, notes } = await evaluateTable({ ...options, split: "random:0.5" });
     expect(intervals.qini.low).toBeLessThanOrEqual(0);
     expect(notes.join()).toMatch(/no uplift ranking can be claimed/);
+    expect(notes.join()).not.toMatch(/not given at random/);
+    expect(intervals.averageEffect.low).toBeLessThan(0);
+    expect(intervals.averageEffect.high).toBeGreaterThan(0);
+  });
+
+  it("claims no effect where the inputs decided who was treated", async () => {
+    const random = seededRandom(5);
+    const rows = trial(2000, 0.3).map((row) => ({
+      ...row,
+      arm: random() < (row.age < 50 ? 0.7 : 0.3) ? "letter" : "none",
+    }));
+    const options = { file: aCsv(rows), label: "visit", treatment: "arm" };
+    const { notes } = await evaluateTable({ ...options, split: "random:0.5" });
+    expect(notes[0]).toMatch(
+      /treatment was not given at random: no effect can be claimed.*0\.[67]/,
+    );
   });
 
   it("asks which arms to compare when there are more than two", async () => {
