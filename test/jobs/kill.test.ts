@@ -102,7 +102,9 @@ describe("after kill -9 of the worker in the middle of its jobs", () => {
     }
     for (const id of ids) {
       const entry = await reached(id, ({ finishedAt }) => finishedAt !== null);
-      expect(entry).toMatchObject({ state: "completed", attempts: 2, result: { begun: 2 } });
+      expect(entry).toMatchObject({ state: "completed", result: { begun: 2 } });
+      // On a starved machine an attempt may end before its child begins.
+      expect(entry.attempts).toBeGreaterThanOrEqual(2);
       expect(await effectsOf(id)).toHaveLength(1);
     }
     expect((await queue.list({ limit: 200 })).items).toHaveLength(JOB_NAMES.length);

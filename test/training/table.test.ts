@@ -377,8 +377,13 @@ describe.skipIf(datasets === undefined)(
         treatment: "segment",
         split: "random:0.5",
       };
-      const women = await evaluateTable({ ...options, treated: "Womens E-Mail" });
-      expect(women.qini).toBeGreaterThanOrEqual(0.006);
+      // One half against the other says little: the protocol asks for five splits.
+      let sum = 0;
+      for (const seed of [0, 1, 2, 3, 4]) {
+        const women = await evaluateTable({ ...options, treated: "Womens E-Mail", seed });
+        sum += women.qini ?? 0;
+      }
+      expect(sum / 5).toBeGreaterThanOrEqual(0.006);
       const men = await evaluateTable({ ...options, treated: "Mens E-Mail" });
       expect(men.notes.join()).toMatch(/no uplift ranking can be claimed/);
     });
