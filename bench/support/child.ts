@@ -16,6 +16,12 @@ type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string };
 
+/**
+ * A cluster worker loses what is sent before it listens, and its modules take most of a second: it says
+ * when it does.
+ */
+const READY = "ready";
+
 /** In the child: answers calls; ends with its parent. */
 export function answerCalls(calls: Calls): void {
   process.on("message", async ({ id, name, input }: Question) => {
@@ -28,6 +34,7 @@ export function answerCalls(calls: Calls): void {
     process.send?.(answer);
   });
   process.on("disconnect", () => process.exit(0));
+  process.send?.(READY);
 }
 
 /** In the parent. `C` is the type of what the child's file gives to `answerCalls`. */
@@ -35,6 +42,7 @@ export class Child<C extends Calls> {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number, { resolve(value: unknown): void; reject(e: Error): void }>();
   #count = 0;
+  readonly #listens: Promise<void>;
 
   /**
    * `program`: a file of bench/support, or a process that runs one. `node`: what it runs on, with the
@@ -49,7 +57,12 @@ export class Child<C extends Calls> {
     };
     this.#process =
       typeof program === "string" ? fork(compiledPath(program), [], options) : program;
-    this.#process.on("message", (answer: Answer) => {
+    let listens = () => {};
+    this.#listens = new Promise((resolve) => {
+      listens = resolve;
+    });
+    this.#process.on("message", (answer: Answer | typeof READY) => {
+      if (answer === READY) return listens();
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
       if ("error" in answer) waiting?.reject(new Error(`${name}: ${answer.error}`));
@@ -60,10 +73,11 @@ export class Child<C extends Calls> {
     });
   }
 
-  call<N extends keyof C & string>(
+  async call<N extends keyof C & string>(
     name: N,
     input: Parameters<C[N]>[0],
   ): Promise<Awaited<ReturnType<C[N]>>> {
+    await this.#listens;
     const id = ++this.#count;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
