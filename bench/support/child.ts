@@ -79,7 +79,7 @@ export class Child<C extends Calls> {
   ): Promise<Awaited<ReturnType<C[N]>>> {
     await this.#listens;
     const id = ++this.#count;
-    return new Promise((resolve, reject) => {
+    return new Promise<Awaited<ReturnType<C[N]>>>((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
       this.#process.send({ id, name, input });
     });
