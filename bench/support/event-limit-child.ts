@@ -3,11 +3,10 @@
  * member once and runs one script an event that writes the same bytes (state, log record, id), all in
  * two pipelines. No key, no validation, no fold, no claim looked up.
  */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { connectRedis, whenReady } from "../../src/redis/clients.js";
 import { logKey, partitionOf, partitionTag } from "../../src/redis/keys.js";
 import { defineScript } from "../../src/redis/scripts.js";
+import { serveBare } from "./bare-server.js";
 import { answerCalls } from "./child.js";
 import { cpuMicroseconds } from "./cpu.js";
 
@@ -34,7 +33,7 @@ async function start(input: EventLimitStart): Promise<number> {
   await redis.call("SCRIPT", ["LOAD", write.lua]);
   const state = Buffer.alloc(input.stateBytes, "s");
   const record = Buffer.alloc(input.recordBytes, "r");
-  const work = async (body: Buffer): Promise<string> => {
+  const work = async (_path: string | undefined, body: Buffer): Promise<string> => {
     const { events } = JSON.parse(body.toString()) as { events: { id: string; member: string }[] };
     const reads = redis.pipeline();
     for (const { member } of events) {
@@ -60,23 +59,7 @@ async function start(input: EventLimitStart): Promise<number> {
     await writes.exec();
     return JSON.stringify({ accepted: events.length, duplicates: 0, rejected: [] });
   };
-  const server = createServer((req, res) => {
-    const chunks: Buffer[] = [];
-    req.on("data", (chunk: Buffer) => chunks.push(chunk));
-    req.on("end", () => {
-      work(Buffer.concat(chunks)).then(
-        (answer) => {
-          const headers = { "Content-Type": "application/json", "Content-Length": answer.length };
-          res.writeHead(200, headers);
-          res.end(answer);
-        },
-        () => res.writeHead(503).end(),
-      );
-    });
-  });
-  server.keepAliveTimeout = 65_000;
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return (server.address() as AddressInfo).port;
+  return serveBare(work);
 }
 
 const calls = { start, cpu: (_: null) => cpuMicroseconds() };

@@ -2,6 +2,7 @@
 import { Agent, request } from "node:http";
 import { answerCalls } from "./child.js";
 import { type EventCrowd, type MadeEvent, madeEvents, productId } from "./event-file.js";
+import { quantile, sendEvenly } from "./open-loop.js";
 
 export interface EventLoad {
   readonly port: number;
@@ -136,11 +137,6 @@ async function untilVisible(port: number, key: string, member: string): Promise<
   throw new Error("an acknowledged event never became visible");
 }
 
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
-}
-
 /** Open loop: nothing waits for an answer, and none that is due is left out. */
 async function pace(load: PacedEvents) {
   const bodies = templates(load);
@@ -148,12 +144,10 @@ async function pace(load: PacedEvents) {
   const total = Math.round(rate * load.seconds);
   const acknowledged: number[] = [];
   const visible: number[] = [];
-  const late: number[] = [];
-  const pending: Promise<void>[] = [];
-  let [failed, secondReads] = [0, 0];
-  const one = async (n: number): Promise<void> => {
+  let [failed, secondReads, next] = [0, 0, 0];
+  const late = await sendEvenly(total, rate, async () => {
     const own = nextName();
-    const body = bodies[n % TEMPLATES].replaceAll(MARK, own);
+    const body = bodies[next++ % TEMPLATES].replaceAll(MARK, own);
     const sentAt = performance.now();
     if (!(await post(load, body))) {
       failed++;
@@ -164,19 +158,7 @@ async function pace(load: PacedEvents) {
     if (readerPort === undefined) return;
     if ((await untilVisible(readerPort, key, `new${own}`)) > 1) secondReads++;
     visible.push(performance.now() - acknowledgedAt);
-  };
-  const begun = performance.now();
-  for (let next = 0; next < total; ) {
-    const due = begun + (next * 1000) / rate;
-    const now = performance.now();
-    if (due > now) {
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - now - 0.5)));
-      continue;
-    }
-    late.push(now - due);
-    pending.push(one(next++));
-  }
-  await Promise.all(pending);
+  });
   return {
     answered: acknowledged.length,
     failed,

@@ -4,13 +4,12 @@
  * and returns the same number of bytes. No key, no validation, no features, no decision.
  */
 import { readFileSync } from "node:fs";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { connectRedis, whenReady } from "../../src/redis/clients.js";
 import { memberKey } from "../../src/redis/keys.js";
 import { fasterOf } from "../../src/scoring/faster-scorer.js";
 import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
 import type { Scorer } from "../../src/scoring/scorer.js";
+import { serveBare } from "./bare-server.js";
 import { answerCalls, type Child, forkWorkers } from "./child.js";
 import { cpuMicroseconds } from "./cpu.js";
 import type { Pool } from "./reference-models.js";
@@ -77,25 +76,7 @@ async function start(input: LimitStart): Promise<number> {
     await Promise.all([headRun, ranker.run(rows, pool.candidates)]);
     return recommendationsAnswer;
   };
-  const server = createServer((req: IncomingMessage, res: ServerResponse) => {
-    const chunks: Buffer[] = [];
-    req.on("data", (chunk: Buffer) => chunks.push(chunk));
-    req.on("end", () => {
-      const body = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks);
-      work(req.url, body).then(
-        (answer) => {
-          const headers = { "Content-Type": "application/json", "Content-Length": answer.length };
-          res.writeHead(200, headers);
-          res.end(answer);
-        },
-        () => res.writeHead(503).end(),
-      );
-    });
-  });
-  // Node's 5 s would close connections just as the open loop sends on them.
-  server.keepAliveTimeout = 65_000;
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return (server.address() as AddressInfo).port;
+  return serveBare(work);
 }
 
 async function cpu(_: null): Promise<number> {

@@ -2,6 +2,7 @@
 import { Agent, request } from "node:http";
 import autocannon from "autocannon";
 import { answerCalls } from "./child.js";
+import { quantile, sendEvenly } from "./open-loop.js";
 
 export interface Load {
   readonly port: number;
@@ -74,10 +75,6 @@ function post({ port, path, key }: Load, body: string): Promise<boolean> {
 }
 
 function summarize(latencies: number[], late: number[], failed: number): Latencies {
-  const quantile = (values: number[], q: number): number => {
-    const sorted = values.toSorted((a, b) => a - b);
-    return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
-  };
   return {
     p50Ms: quantile(latencies, 0.5),
     p99Ms: quantile(latencies, 0.99),
@@ -96,28 +93,14 @@ async function pace(load: OpenLoop): Promise<Latencies> {
   const { bodies, rate } = load;
   const total = Math.round(rate * load.seconds);
   const latencies: number[] = [];
-  const late: number[] = [];
-  const pending: Promise<void>[] = [];
   let failed = 0;
-  const begun = performance.now();
-  for (let next = 0; next < total; ) {
-    const due = begun + (next * 1000) / rate;
-    const now = performance.now();
-    if (due > now) {
-      await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - now - 0.5)));
-      continue;
-    }
-    late.push(now - due);
-    const body = bodies[next++ % bodies.length];
-    pending.push(
-      post(load, body).then((ok) => {
-        if (ok) latencies.push(performance.now() - now);
-        else failed++;
-      }),
-    );
-    if (next % 16 === 0) await new Promise(setImmediate);
-  }
-  await Promise.all(pending);
+  let next = 0;
+  const late = await sendEvenly(total, rate, async () => {
+    const sentAt = performance.now();
+    if (await post(load, bodies[next++ % bodies.length])) {
+      latencies.push(performance.now() - sentAt);
+    } else failed++;
+  });
   return summarize(latencies, late, failed);
 }
 
