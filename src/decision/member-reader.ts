@@ -1,7 +1,7 @@
 /** Reads members as references name them: ids in one pipeline, identities by their two reads. */
 import type { MemberRef } from "../events/event.js";
-import type { MemberRecord, MemberStore } from "../members/member-store.js";
-import { exists, type Members } from "../members/members.js";
+import { exists, type MemberRecord, type MemberStore } from "../members/member-store.js";
+import type { Members } from "../members/members.js";
 
 export class MemberReader {
   constructor(

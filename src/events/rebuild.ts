@@ -104,7 +104,8 @@ class Rebuild {
       const stored = await store.read(record.member);
       if (stored.erased) continue;
       const erased = new Date(record.at).toISOString();
-      const gone = { state: null, profile: null, redirect: null, erased };
+      const blank = { state: null, profile: null, redirect: null, contacts: null, offers: null };
+      const gone = { ...blank, erased };
       await this.commit([{ id: stored.id, expectedVersion: stored.version, ...gone }]);
     }
   }

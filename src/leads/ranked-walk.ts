@@ -1,7 +1,7 @@
 /** Reads a ranked set from the top: an exact merge over all partitions that fetches as it goes. */
 import { CuecardError } from "../errors.js";
 import type { MemberRecord, MemberStore } from "../members/member-store.js";
-import { exists } from "../members/members.js";
+import { exists } from "../members/member-store.js";
 import { type RedisClient, toStoreError } from "../redis/clients.js";
 import { groupedPipeline, type KeyedCommand } from "../redis/grouped.js";
 import { PARTITIONS, rankedListKey } from "../redis/keys.js";

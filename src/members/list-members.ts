@@ -3,7 +3,7 @@ import { CuecardError } from "../errors.js";
 import { mastersOf, type RedisClient, toStoreError } from "../redis/clients.js";
 import { memberIdOf, memberKeyPattern } from "../redis/keys.js";
 import type { MemberRecord, MemberStore } from "./member-store.js";
-import { exists } from "./members.js";
+import { exists } from "./member-store.js";
 
 export interface MemberPage {
   readonly records: MemberRecord[];

@@ -94,8 +94,8 @@ export const readScript = defineScript<(Buffer | null)[]>({
   lua: `
 local found = {}
 for i = 1, #KEYS do
-  local fields = redis.call('HMGET', KEYS[i], 'v', 's', 'p', 'r', 'x')
-  for f = 1, 5 do found[5 * (i - 1) + f] = fields[f] end
+  local fields = redis.call('HMGET', KEYS[i], 'v', 's', 'p', 'r', 'x', 'c', 'o')
+  for f = 1, 7 do found[7 * (i - 1) + f] = fields[f] end
 end
 return found
 `,
@@ -114,6 +114,8 @@ function addMember(write: MemberWrite): void {
   change("p", write.profile == null ? write.profile : encodeProfile(write.id, write.profile));
   change("r", write.redirect);
   change("x", write.erased);
+  change("c", write.contacts);
+  change("o", write.offers);
   list.addNumber(write.expectedVersion);
   list.addNumber(sets.length / 2);
   for (const value of sets) list.add(value);

@@ -2,8 +2,9 @@
  * The member's hash in Redis: read, and written by the one script of `member-scripts`.
  *
  * Fields: `v` version (grows with every write), `s` packed feature state, `p` profile (see `profile-codec`),
- * `r` redirect (id of the member this one was merged into), `x` erased (ISO date). Keys of one
- * partition share a slot, so state, log, duplicate check and ledger change together or not at all.
+ * `r` redirect (id of the member this one was merged into), `x` erased (ISO date), `c` contacts made and
+ * reserved (see `contacts`), `o` offers that hold (see `sticky-offers`). Keys of one partition share a
+ * slot, so state, log, duplicate check and ledger change together or not at all.
  */
 import type { LogRecord } from "../events/log-record.js";
 import type { RedisClient } from "../redis/clients.js";
@@ -23,6 +24,9 @@ export interface MemberRecord {
   readonly profile: Profile | null;
   readonly redirect: string | null;
   readonly erased: boolean;
+  /** Packed; null: none. */
+  readonly contacts: Buffer | null;
+  readonly offers: Buffer | null;
 }
 
 export interface MemberWrite {
@@ -34,7 +38,20 @@ export interface MemberWrite {
   readonly profile?: Profile | null;
   readonly redirect?: string | null;
   readonly erased?: string | null;
+  readonly contacts?: Buffer | null;
+  readonly offers?: Buffer | null;
 }
+
+/** Something is known of the member: events or a profile. */
+export const exists = (record: MemberRecord): boolean =>
+  !record.erased && (record.state !== null || record.profile !== null);
+
+/** The redirect stands but the source still holds what the target should have taken over. */
+export const isUnfinished = (record: MemberRecord): boolean =>
+  record.redirect !== null && (record.state !== null || record.profile !== null);
+
+/** What an erasure leaves of a member's fields. */
+export const NOTHING_LEFT = { state: null, profile: null, contacts: null, offers: null } as const;
 
 /** Something that may be accepted once: an event id, or the first part of an order. */
 export interface Claim {
@@ -76,7 +93,7 @@ export type CommitResult =
   | { readonly status: "done" }
   | { readonly status: "failed"; readonly error: Error };
 
-const FIELDS = ["v", "s", "p", "r", "x"] as const;
+const FIELDS = ["v", "s", "p", "r", "x", "c", "o"] as const;
 /** Members asked for in a partition, on average, from which one script a partition pays. */
 const READ_TOGETHER_MIN = 4;
 /** Of one script: Redis serves others in between. */
@@ -84,7 +101,7 @@ const READ_TOGETHER_MAX = 256;
 const DAY_MS = 86_400_000;
 
 function parseRecord(id: string, values: readonly (Buffer | null)[]): MemberRecord {
-  const [version, state, profile, redirect, erased] = values;
+  const [version, state, profile, redirect, erased, contacts, offers] = values;
   return {
     id,
     version: version == null ? 0 : Number(version.toString()),
@@ -92,6 +109,8 @@ function parseRecord(id: string, values: readonly (Buffer | null)[]): MemberReco
     profile: profile == null ? null : decodeProfile(id, profile),
     redirect: redirect == null ? null : redirect.toString(),
     erased: erased != null,
+    contacts: contacts ?? null,
+    offers: offers ?? null,
   };
 }
 
@@ -163,7 +182,8 @@ export class MemberStore {
     outcomes.forEach((outcome, n) => {
       if (outcome.error !== undefined) throw toStoreError(outcome.error);
       parts[n]!.forEach((index, i) => {
-        const values = outcome.value.slice(5 * i, 5 * i + 5);
+        const from = FIELDS.length * i;
+        const values = outcome.value.slice(from, from + FIELDS.length);
         records[index] = parseRecord(ids[index]!, values);
       });
     });

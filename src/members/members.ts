@@ -15,7 +15,15 @@ import {
   isNamed,
   requirePhone,
 } from "./identity.js";
-import type { Commit, MemberRecord, MemberStore, MemberWrite } from "./member-store.js";
+import {
+  type Commit,
+  exists,
+  isUnfinished,
+  type MemberRecord,
+  type MemberStore,
+  type MemberWrite,
+  NOTHING_LEFT,
+} from "./member-store.js";
 import { type MemberInput, memberInputSchema, type Profile } from "./profile.js";
 import { blank, writtenPart } from "./written-part.js";
 
@@ -159,7 +167,7 @@ export class Members {
       // Before the tombstone: behind it nobody knows any more which they were.
       await this.unlinkAll(record);
       const erasedAt = Date.now();
-      const gone = { state: null, profile: null, erased: new Date(erasedAt).toISOString() };
+      const gone = { ...NOTHING_LEFT, erased: new Date(erasedAt).toISOString() };
       const write = { id: record.id, expectedVersion: record.version, ...gone };
       const log: LogRecord = { kind: "erasure", member: record.id, at: erasedAt };
       if (!(await this.commit(write, log))) continue;
@@ -326,7 +334,7 @@ export class Members {
       const record = await this.store.read(id);
       const at = Date.now();
       const erased = new Date(at).toISOString();
-      const gone = { state: null, profile: null, redirect: null, erased };
+      const gone = { ...NOTHING_LEFT, redirect: null, erased };
       const write = { id, expectedVersion: record.version, ...gone };
       if (await this.commit(write, { kind: "erasure", member: id, at })) return;
     }
@@ -371,14 +379,6 @@ export class Members {
     return result!.status === "ok";
   }
 }
-
-/** Something is known of the member: events or a profile. */
-export const exists = (record: MemberRecord): boolean =>
-  !record.erased && (record.state !== null || record.profile !== null);
-
-/** The redirect stands but the source still holds what the target should have taken over. */
-export const isUnfinished = (record: MemberRecord): boolean =>
-  record.redirect !== null && (record.state !== null || record.profile !== null);
 
 /** The member's id and those of the members merged into it. */
 const idsWithin = ({ id, profile }: Pick<MemberRecord, "id" | "profile">): string[] => [

@@ -62,6 +62,8 @@ function recordOf(id: string, { profile = {}, events = [] }: AMember): MemberRec
     profile: { id, createdAt: 0, updatedAt: 0, ...profile },
     redirect: null,
     erased: false,
+    contacts: null,
+    offers: null,
   };
 }
 
