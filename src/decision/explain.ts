@@ -1,17 +1,15 @@
 /** `explain: true`: every candidate and its fate, and the feature vector the scores came from. */
 import { SOURCE_NAMES } from "../candidates/source.js";
 import type { RecommendationResponse } from "./answer.js";
-import type { DecideDependencies, OfferTrace } from "./decide.js";
-import { hydrateRows, type MemberFacts } from "./member-scores.js";
+import type { DecidingDependencies, OfferTrace } from "./decide-for.js";
+import { hydrateRows } from "./member-scores.js";
 
 type Explanation = NonNullable<RecommendationResponse["explanation"]>;
 
-/** `facts` null: nothing of a member went into the answer. */
 export function explain(
-  facts: MemberFacts | null,
-  { snapshot, set, margins, suggestions, doNotSell, unreached }: OfferTrace,
+  { personal: facts, snapshot, set, margins, suggestions, doNotSell, unreached }: OfferTrace,
   now: number,
-  dependencies: DecideDependencies,
+  dependencies: DecidingDependencies,
 ): Explanation {
   const kept = new Set(suggestions.map((suggestion) => suggestion.product?.id));
   const barred = new Set(unreached);

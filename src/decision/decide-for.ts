@@ -1,0 +1,328 @@
+/**
+ * One decision as a function: of the request, the member's facts, the models, artifacts and catalog
+ * of this instant, and `now`. It reads no store and no clock and draws no lots, so that the same
+ * inputs give the same answer again.
+ */
+import { type CandidateArtifacts, emptyArtifacts } from "../candidates/artifacts.js";
+import { CANDIDATE_FEATURES, candidateFeatures } from "../candidates/features.js";
+import { CANDIDATE_LIMIT, generateCandidates } from "../candidates/generate.js";
+import type { CandidateRequest, CandidateSet } from "../candidates/source.js";
+import type { CatalogSnapshot } from "../catalog/snapshot.js";
+import type { PlacementConfig } from "../config.js";
+import { historyOf } from "../features/member-history.js";
+import { EMPTY_STATE } from "../features/state.js";
+import { careOnly, careText, isPersonal } from "../policy/guards.js";
+import type { ModelSlot } from "../scoring/model-slot.js";
+import {
+  type DegradedReason,
+  degradedReasons,
+  type RecommendationRequest,
+  type RecommendationResponse,
+  type Scores,
+  type Suggestion,
+} from "./answer.js";
+import { openChannels } from "./channel.js";
+import { explain } from "./explain.js";
+import {
+  type MemberFacts,
+  type Scored,
+  type ScoringDependencies,
+  scoreMembers,
+} from "./member-scores.js";
+import { careScript, type Language, languageOf } from "./script.js";
+import { suggest } from "./suggest.js";
+
+/** The versions a decision is made with. */
+export interface DecidingDependencies extends ScoringDependencies {
+  readonly ranker: Pick<ModelSlot, "lease">;
+  snapshot(): CatalogSnapshot;
+  artifacts(): CandidateArtifacts | null;
+}
+
+/** What one decision is about: gathered before, changed by nothing. */
+export interface Situation {
+  readonly request: RecommendationRequest;
+  readonly placement: PlacementConfig;
+  /** Epoch milliseconds. */
+  readonly now: number;
+  /** null: nobody is known under the reference, or the store did not answer. */
+  readonly facts: MemberFacts | null;
+  /** false: nothing could be read, so the guards do not know whom they protect. */
+  readonly storeUp: boolean;
+  /** Computed before for this member; used only while the store is out of reach. */
+  readonly lastScores: Scores | null;
+  /** Asked once, before the ranker would start. */
+  timeLeftMs(): number;
+}
+
+/** The answer but for its id and how long it took. */
+export type Answer = Omit<RecommendationResponse, "decisionId" | "tookMs">;
+
+export interface Decided {
+  readonly answer: Answer;
+  /** null: nothing was to be offered. */
+  readonly trace: OfferTrace | null;
+}
+
+/** Below this much time left, in ms, the ranker is not started. */
+const RANKER_MS = 3;
+const NO_ARTIFACTS = emptyArtifacts();
+
+/** A situation and what became of it so far. */
+interface Draft extends Situation {
+  readonly degraded: Set<DegradedReason>;
+  readonly models: { heads: string | null; ranker: string | null };
+}
+
+/**
+ * Everything of a moment is taken before the first wait: a model or catalog that is swapped meanwhile
+ * does not mix with the one before.
+ */
+export async function decideFor(
+  situation: Situation,
+  dependencies: DecidingDependencies,
+): Promise<Decided> {
+  const { request, facts, now } = situation;
+  const decision: Draft = {
+    ...situation,
+    degraded: new Set(situation.storeUp ? [] : ["store_unavailable"]),
+    models: { heads: null, ranker: null },
+  };
+  const pinned = pin(dependencies);
+  const personal = facts !== null && isPersonal(facts.profile);
+  // Awaited behind the ranker: neither model needs the other, and so both run in the same turn.
+  const scoring = personal ? scoreOne(facts, decision, pinned) : Promise.resolve(lastOf(decision));
+  const language = languageOf(facts?.profile?.locale, pinned.config.locale);
+  const care = careAnswer(facts, decision, language);
+  const trace =
+    care === null ? await offers(personal ? facts : null, facts, scoring, decision, pinned) : null;
+  const { scores } = await scoring;
+  const answer: Answer = {
+    member: {
+      id: facts?.id ?? (typeof request.member === "string" ? request.member : null),
+      known: facts !== null,
+      stage: facts?.stage ?? null,
+      name: facts?.profile?.name ?? null,
+    },
+    scores,
+    suggestions: care?.suggestions ?? trace!.suggestions,
+    doNotSell: care?.doNotSell ?? trace!.doNotSell,
+    // In one order, whichever model failed first.
+    degraded: degradedReasons.filter((reason) => decision.degraded.has(reason)),
+    models: decision.models,
+    policyVersion: 0,
+    experiment: null,
+    ...(request.explain === true && trace !== null
+      ? { explanation: explain(trace, now, pinned) }
+      : {}),
+  };
+  return { answer, trace };
+}
+
+/** The same models, artifacts and catalog from the first look to the last. */
+function pin(dependencies: DecidingDependencies): DecidingDependencies {
+  const [alive, snapshot, artifacts] = [
+    dependencies.alive(),
+    dependencies.snapshot(),
+    dependencies.artifacts(),
+  ];
+  return {
+    ...dependencies,
+    alive: () => alive,
+    snapshot: () => snapshot,
+    artifacts: () => artifacts,
+  };
+}
+
+async function scoreOne(
+  facts: MemberFacts,
+  decision: Draft,
+  dependencies: DecidingDependencies,
+): Promise<Scored> {
+  const answer = await scoreMembers([facts], decision.now, dependencies);
+  if (answer.degraded !== null) decision.degraded.add(answer.degraded);
+  decision.models.heads = answer.version;
+  return answer.scored[0]!;
+}
+
+/** With the store out of reach, the scores computed last for this member, flagged. */
+function lastOf({ storeUp, lastScores, degraded }: Draft): Scored {
+  if (storeUp || lastScores === null) return { scores: {} };
+  degraded.add("last_scores");
+  return { scores: lastScores };
+}
+
+type Offer = Pick<RecommendationResponse, "suggestions" | "doNotSell">;
+
+/** Guards that turn an answer from selling to helping; null when selling is allowed. */
+function careAnswer(facts: MemberFacts | null, decision: Draft, language: Language): Offer | null {
+  const code = facts === null ? null : careOnly(facts.profile, facts.state);
+  if (code !== null) {
+    const doNotSell = { code, text: careText(code, language) };
+    return { suggestions: [careSuggestion(code, decision, language)], doNotSell };
+  }
+  if (decision.storeUp || decision.placement.kind === "web") return null;
+  // Guard data is out of reach: outbound is closed, inbound only helps.
+  const text =
+    language === "zh"
+      ? "暂时无法读取会员资料：只提供帮助。"
+      : "Member data is out of reach: help only.";
+  const doNotSell = { code: "guard_data_unavailable", text };
+  const inbound = decision.placement.kind === "inbound";
+  return {
+    suggestions: inbound ? [careSuggestion("vulnerable", decision, language)] : [],
+    doNotSell,
+  };
+}
+
+function careSuggestion(
+  code: string,
+  { placement, request }: Draft,
+  language: Language,
+): Suggestion {
+  return {
+    rank: 1,
+    kind: "care",
+    product: null,
+    coupon: null,
+    channel: placement.kind === "outbound" ? null : (request.channel ?? placement.channel ?? null),
+    contactAt: null,
+    script: careScript(code, language),
+    reasons: [],
+  };
+}
+
+/** What `explain` tells of. */
+export interface OfferTrace extends Offer {
+  /** Whoever went into it; null: nothing of a member did. */
+  readonly personal: MemberFacts | null;
+  /** The one the candidates were made from: a newer one may number its products otherwise. */
+  readonly snapshot: CatalogSnapshot;
+  readonly set: CandidateSet;
+  readonly unreached: readonly number[];
+  readonly margins: Float32Array | null;
+}
+
+async function offers(
+  personal: MemberFacts | null,
+  facts: MemberFacts | null,
+  scoring: Promise<Scored>,
+  decision: Draft,
+  dependencies: DecidingDependencies,
+): Promise<OfferTrace> {
+  const { config, snapshot, artifacts } = dependencies;
+  const { request, placement, now } = decision;
+  const current = { snapshot: snapshot(), artifacts: artifacts() ?? NO_ARTIFACTS };
+  const candidates: CandidateRequest = {
+    history: historyOf(personal?.state ?? EMPTY_STATE, now),
+    cart: indices(request.context?.cart, current.snapshot),
+    exclude: new Set(indices(request.exclude, current.snapshot)),
+    segment: personal?.stage ?? "",
+  };
+  const set = generateCandidates(candidates, current.artifacts, current.snapshot, CANDIDATE_LIMIT);
+  if (set.count === 0) decision.degraded.add("catalog_empty");
+  const ranking = rank(candidates, set, decision, current, dependencies);
+  const [ranked, scored] = await Promise.all([ranking, scoring]);
+  const asked = request.channel ?? null;
+  const channels = openChannels(
+    config.channels,
+    placement,
+    asked,
+    facts?.profile ?? null,
+    facts?.zone ?? null,
+  );
+  const language = languageOf(facts?.profile?.locale, config.locale);
+  const { suggestions, unreached } = suggest({
+    ...current,
+    config,
+    placement,
+    facts: personal ?? asStranger(facts),
+    request: candidates,
+    set,
+    propensity: propensityOf(ranked, scored),
+    margins: ranked?.margins ?? null,
+    channels,
+    language,
+    limit: request.limit ?? placement.limit,
+    now,
+  });
+  const doNotSell = channels.length === 0 ? noChannel(language) : null;
+  const { snapshot: used } = current;
+  return {
+    personal,
+    suggestions,
+    doNotSell,
+    snapshot: used,
+    set,
+    unreached,
+    margins: ranked?.margins ?? null,
+  };
+}
+
+/** Of a member who wants no personal offers only the zone counts: when it is night there. */
+const asStranger = (facts: MemberFacts | null): MemberFacts | null =>
+  facts === null ? null : { ...facts, state: EMPTY_STATE, stage: "prospect" };
+
+interface Ranked {
+  readonly margins: Float32Array;
+  readonly calibration: { slope: number; intercept: number } | null;
+}
+
+/** Margins of the ranker, one a candidate; null where there is no model or no time for it. */
+async function rank(
+  request: CandidateRequest,
+  set: CandidateSet,
+  decision: Draft,
+  current: { snapshot: CatalogSnapshot; artifacts: CandidateArtifacts },
+  { ranker, onModelError }: DecidingDependencies,
+): Promise<Ranked | null> {
+  if (set.count === 0) return null;
+  const lease = ranker.lease();
+  if (lease === null) {
+    decision.degraded.add("untrained");
+    return null;
+  }
+  try {
+    if (decision.timeLeftMs() < RANKER_MS) {
+      decision.degraded.add("budget");
+      return null;
+    }
+    const rows = new Float32Array(set.count * CANDIDATE_FEATURES.length);
+    candidateFeatures(set, request, current.artifacts, current.snapshot, rows);
+    const { margins } = await lease.scorer.run(rows, set.count);
+    decision.models.ranker = lease.manifest.version;
+    return { margins, calibration: lease.manifest.calibration?.ranker ?? null };
+  } catch (error) {
+    onModelError(error);
+    decision.degraded.add("model_failed");
+    return null;
+  } finally {
+    lease.release();
+  }
+}
+
+/**
+ * P(buys the product within 30 days) = P(orders within 30 days) × P(the next order holds it), the
+ * latter from the ranker's margin by its own calibration. Only calibrated probabilities meet money.
+ */
+function propensityOf(ranked: Ranked | null, { scores }: Scored): Float64Array | null {
+  if (ranked === null || ranked.calibration === null || scores.purchase === undefined) return null;
+  const { slope, intercept } = ranked.calibration;
+  const propensity = new Float64Array(ranked.margins.length);
+  for (let i = 0; i < propensity.length; i++) {
+    const margin = ranked.margins[i]!;
+    propensity[i] = scores.purchase / (1 + Math.exp(-(slope * margin + intercept)));
+  }
+  return propensity;
+}
+
+const indices = (ids: readonly string[] | undefined, snapshot: CatalogSnapshot): number[] =>
+  (ids ?? []).flatMap((id) => snapshot.indexOf.get(id) ?? []);
+
+function noChannel(language: Language): { code: string; text: string } {
+  const text =
+    language === "zh"
+      ? "没有获得同意的联系渠道：不要主动联系。"
+      : "No channel this member agreed to: do not contact.";
+  return { code: "no_open_channel", text };
+}
