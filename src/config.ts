@@ -73,6 +73,28 @@ const stagesSchema = z.object({
   churnedMaxDays: z.number().positive().default(540),
 });
 
+/** Names of one parameter of /pop in the words of telephone systems; the first that is sent counts. */
+const aliases = (...names: string[]) => z.array(z.string().min(1)).min(1).default(names);
+
+const popSchema = z.object({
+  /** Where the card is shown: a placement of kind inbound. */
+  placement: z.string().default("screen_pop"),
+  /** For the whole decision, ms. */
+  budgetMs: z.number().min(5).max(10_000).default(50),
+  aliases: z
+    .object({
+      caller: aliases(
+        ...["ani", "phone", "phone_number", "from", "caller", "number", "CallerNumber"],
+      ),
+      dialled: aliases("dnis", "did_pattern", "dialed_number", "to"),
+      call: aliases("uniqueid", "call_id", "contactId", "conversationId", "uid"),
+      agent: aliases("user", "agent"),
+      member: aliases("member", "vendor_id", "vendor_lead_code"),
+      country: aliases("cc", "phone_code"),
+    })
+    .prefault({}),
+});
+
 const jobsSchema = z.object({
   /** Cron patterns (BullMQ); null switches a schedule off. */
   archive: z.string().nullable().default("*/10 * * * *"),
@@ -123,6 +145,7 @@ const fileSchema = z.strictObject({
     })
     .prefault({}),
   budgetMs: z.number().min(5).max(10_000).default(50),
+  pop: popSchema.prefault({}),
   /** Share of the store's memory limit from which writes answer 503. */
   storeFullRatio: z.number().min(0.1).max(1).default(0.9),
   /** Days after which an erased member's bytes must be gone from archive and log. */
@@ -187,6 +210,9 @@ function crossCheck(file: FileConfig): string[] {
         `placements: ${placement.id} names channel ${placement.channel}, which is not declared`,
       );
     }
+  }
+  if (!file.placements.some(({ id, kind }) => id === file.pop.placement && kind === "inbound")) {
+    faults.push(`pop.placement: ${file.pop.placement} is no inbound placement`);
   }
   const names = file.attributes.map((attribute) => attribute.name);
   if (new Set(names).size !== names.length) faults.push("attributes: a name stands twice");

@@ -1,6 +1,7 @@
 /** The Services HTTP asks for, over the core: thin adapters, no decisions of their own. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Core, Followed } from "./core.js";
+import type { RecommendationRequest } from "./decision/answer.js";
 import { type DecideDependencies, decide } from "./decision/decide.js";
 import { LastScores } from "./decision/last-scores.js";
 import { MemberReader } from "./decision/member-reader.js";
@@ -21,9 +22,13 @@ import type { JobQueue } from "./jobs/queue.js";
 import { listMembers } from "./members/list-members.js";
 import type { MemberRecord } from "./members/member-store.js";
 import { unmerge } from "./members/unmerge.js";
+import { type PopParts, pop, popFallback } from "./pop/pop.js";
 import { type ApiKeys, KEYS_FOLLOW_MS } from "./redis/api-keys.js";
+import { withDeadline } from "./redis/clients.js";
 
 const DAY_MS = 86_400_000;
+/** Share of a pop's time for asking whether an id it brought is one of ours. */
+const KNOWN_SHARE = 0.3;
 
 export interface ServiceParts {
   readonly core: Core;
@@ -37,9 +42,22 @@ export interface ServiceParts {
 export function createServices(parts: ServiceParts): Services {
   const { core, keys } = parts;
   const dependencies = decideDependencies(parts);
-  const { lastScores } = dependencies;
+  const { lastScores, reader } = dependencies;
+  const recommend = (request: RecommendationRequest) => decide(request, dependencies);
+  const popParts: PopParts = {
+    config: core.config,
+    recommend,
+    async isKnown(member) {
+      const timeoutMs = core.config.pop.budgetMs * KNOWN_SHARE;
+      const record = await withDeadline(reader.readRef(member), timeoutMs).catch(() => null);
+      return record !== null;
+    },
+    onError: (error) => core.logger.error({ err: error }, "a card was made without an answer"),
+  };
   return {
-    recommend: (request) => decide(request, dependencies),
+    recommend,
+    pop: (fields) => pop(fields, popParts),
+    popFallback: (fields) => popFallback(fields, core.config.pop),
     score: (request) => score(request, dependencies),
     async ingestEvents(events) {
       requireRoom(core);

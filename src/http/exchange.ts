@@ -2,6 +2,7 @@
  * One request from its headers to the last byte of its answer. Both doors, the front's hot routes
  * and the Express app, come through here: key, body, validation, handler, errors, metrics, log.
  */
+import { isUtf8 } from "node:buffer";
 import { randomBytes } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { CuecardError } from "../errors.js";
@@ -19,7 +20,7 @@ import {
 import { ANYONE, authenticate, type KeyLookup } from "./keys.js";
 import { RouteMeter } from "./metrics.js";
 import { asCuecardError, describeForLog, problemOf } from "./problem.js";
-import { BODY_LIMIT_BYTES, type Route, routeLabel } from "./route.js";
+import { BODY_LIMIT_BYTES, type Route, routeLabel, type TextAnswer } from "./route.js";
 import type { Services } from "./services.js";
 import { validate } from "./validate.js";
 
@@ -49,6 +50,13 @@ export function mount(one: Route): MountedRoute {
     meter: new RouteMeter(label),
     bodyLimitBytes: one.bodyLimitBytes ?? BODY_LIMIT_BYTES,
   };
+}
+
+interface FailOptions {
+  /** Sent with the answer beside its own. */
+  headers?: readonly string[];
+  /** What is answered in place of a problem. */
+  instead?: () => TextAnswer;
 }
 
 /** nginx's number for a client that left before its answer; counted, never sent. */
@@ -98,12 +106,18 @@ export class Exchange {
     const requestId = newRequestId();
     let status: number;
     this.#inFlight++;
+    const { route, label } = mounted;
     try {
-      const answer = await this.#run(mounted, params, query, req, res);
-      status = mounted.route.status;
-      this.#send(req, res, status, contentTypeOf(mounted.route), answer, requestId);
+      const { contentType, text } = await this.#run(mounted, params, query, req, res);
+      status = route.status;
+      this.#send(req, res, status, contentType, text, requestId, route.headers);
     } catch (error) {
-      status = this.#fail(req, res, error, requestId, mounted.label);
+      const instead = (): TextAnswer => route.fields!.fallback(queryOf(query), this.#services);
+      const { headers } = route;
+      status = this.#fail(req, res, error, requestId, label, {
+        headers,
+        instead: route.fields && instead,
+      });
     }
     this.#inFlight--;
     this.#conclude(mounted, status, startedAt, requestId);
@@ -119,25 +133,25 @@ export class Exchange {
   ): void {
     const startedAt = performance.now();
     const requestId = newRequestId();
-    const more = allow === undefined ? [] : ["Allow", allow];
-    const status = this.#fail(req, res, error, requestId, mounted.label, more);
+    const headers = allow === undefined ? [] : ["Allow", allow];
+    const status = this.#fail(req, res, error, requestId, mounted.label, { headers });
     this.#conclude(mounted, status, startedAt, requestId);
   }
 
-  /** The text of the answer. */
   async #run(
     mounted: MountedRoute,
     params: Record<string, string>,
     query: string,
     req: IncomingMessage,
     res: ServerResponse,
-  ): Promise<string> {
+  ): Promise<TextAnswer> {
     const { route } = mounted;
     if (this.#inFlight > this.#inFlightMax) {
       throw new CuecardError("overloaded", `${this.#inFlightMax} requests are under way already`, {
         retryAfterSeconds: 1,
       });
     }
+    if (route.fields !== undefined) return this.#runFields(mounted, query, req, res);
     const caller = route.scopes === "open" ? ANYONE : authenticate(req, this.#keys, route.scopes);
     for (const name in params) checkParam(name, params[name]);
     const input = {
@@ -153,8 +167,31 @@ export class Exchange {
       input.body = validate(route.body, parseJson(body), "the body");
     }
     const answer = await route.handle(input, this.#services);
-    if (answer === undefined) return "";
-    return route.contentType === undefined ? JSON.stringify(answer) : (answer as string);
+    const contentType = route.contentType ?? "application/json";
+    if (answer === undefined) return { contentType, text: "" };
+    const text = route.contentType === undefined ? JSON.stringify(answer) : (answer as string);
+    return { contentType, text };
+  }
+
+  /** A route that takes whatever comes: see `fields` of RouteSpec. */
+  async #runFields(
+    { route, bodyLimitBytes }: MountedRoute,
+    query: string,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<TextAnswer> {
+    const inQuery = queryOf(query);
+    const key = typeof inQuery.k === "string" ? inQuery.k : undefined;
+    const caller =
+      route.scopes === "open" ? ANYONE : authenticate(req, this.#keys, route.scopes, key);
+    let fields: Record<string, unknown> = inQuery;
+    if (req.method === "POST") {
+      askForBody(req, res);
+      const body = await this.#bodies.read(req, bodyLimitBytes);
+      fields = { ...inQuery, ...fieldsOf(body) };
+    }
+    const input = { params: {}, query: fields, body: undefined, caller, lines: NO_LINES };
+    return (await route.handle(input, this.#services)) as TextAnswer;
   }
 
   #lines(mounted: MountedRoute, req: IncomingMessage, res: ServerResponse): AsyncIterable<Buffer> {
@@ -195,10 +232,11 @@ export class Exchange {
     thrown: unknown,
     requestId: string,
     label: string,
-    more: string[] = [],
+    { headers = NO_HEADERS, instead }: FailOptions,
   ): number {
     if (thrown instanceof ClientGone || res.destroyed) return STATUS_CLIENT_GONE;
     const error = asCuecardError(thrown);
+    const more = [...headers];
     if (error.code === "internal") {
       const cause = describeForLog(thrown);
       this.#logger.error({ requestId, route: label, error: cause }, "http: a request failed");
@@ -208,6 +246,11 @@ export class Exchange {
     if (res.headersSent) {
       res.destroy();
       return error.status;
+    }
+    if (instead !== undefined && !IS_ABOUT_THE_KEY.has(error.status)) {
+      const { contentType, text } = instead();
+      this.#send(req, res, 200, contentType, text, requestId, more);
+      return 200;
     }
     if (error.status === 503) {
       more.push("Retry-After", String(Math.max(1, Math.ceil(error.retryAfterSeconds ?? 1))));
@@ -238,7 +281,7 @@ const NDJSON_TYPES = ["application/x-ndjson", "application/ndjson", "application
 const NO_HEADERS: readonly string[] = [];
 const NO_LINES: AsyncIterable<Buffer> = { async *[Symbol.asyncIterator]() {} };
 
-const contentTypeOf = (route: Route): string => route.contentType ?? "application/json";
+const IS_ABOUT_THE_KEY: ReadonlySet<number> = new Set([401, 403]);
 
 /** What can be refused before the body is there is refused then. */
 function prepareBody(
@@ -258,6 +301,19 @@ function checkParam(name: string, value: string): void {
   throw new CuecardError("invalid_id", `{${name}} in the address is not an id`, {
     errors: [{ path: name, message: parsed.error.issues[0].message }],
   });
+}
+
+/** Parameters of a body that is a JSON object or a form; one that is neither holds none. */
+function fieldsOf(body: Buffer): Record<string, unknown> {
+  try {
+    const parsed = parseJson(body);
+    if (typeof parsed === "object" && parsed !== null && !Array.isArray(parsed)) {
+      return parsed as Record<string, unknown>;
+    }
+  } catch {
+    // No JSON: a form, or nothing that we know.
+  }
+  return isUtf8(body) ? queryOf(body.toString()) : {};
 }
 
 /** Repeated names become a list, which no schema of ours takes: said, not silently dropped. */

@@ -8,6 +8,7 @@ import { CuecardError, type ErrorCode } from "../errors.js";
 import { createApp } from "./app.js";
 import { Exchange, type ExchangeOptions, mount } from "./exchange.js";
 import { problemOf } from "./problem.js";
+import type { Route } from "./route.js";
 import { createRoutes } from "./routes.js";
 
 export interface FrontOptions extends ExchangeOptions {
@@ -39,6 +40,8 @@ const HEADER_BYTES_MAX = 16_384;
 
 const NO_PARAMS: Record<string, string> = {};
 
+const addressOf = ({ method, path }: Route): string => `${method.toUpperCase()} ${path}`;
+
 export function createFront(options: FrontOptions): Front {
   const exchange = new Exchange(options);
   const mounted = createRoutes({ metricsOpen: options.metricsOpen }).map(mount);
@@ -46,13 +49,15 @@ export function createFront(options: FrontOptions): Front {
   const hot = new Map(
     options.hotDoor === false
       ? []
-      : mounted.filter((one) => one.route.hot).map((one) => [one.route.path, one]),
+      : mounted.filter((one) => one.route.hot).map((one) => [addressOf(one.route), one]),
   );
 
   const onRequest = (req: IncomingMessage, res: ServerResponse): void => {
-    const found = hot.get(req.url ?? "");
-    if (found !== undefined && req.method === "POST") {
-      void exchange.perform(found, NO_PARAMS, "", req, res);
+    const url = req.url ?? "";
+    const mark = url.indexOf("?");
+    const found = hot.get(`${req.method} ${mark === -1 ? url : url.slice(0, mark)}`);
+    if (found !== undefined) {
+      void exchange.perform(found, NO_PARAMS, mark === -1 ? "" : url.slice(mark + 1), req, res);
     } else app(req, res);
   };
   const server = createServer(

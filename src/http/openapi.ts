@@ -118,6 +118,12 @@ function answerContent(one: Route, outputs: Names): Record<string, Media> | unde
     const schema = { $ref: refTo(outputs.get(one.response)?.id ?? "") };
     return { "application/json": example === undefined ? { schema } : { schema, example } };
   }
+  if (one.fields !== undefined) {
+    return {
+      "application/json": { schema: { type: "object" } },
+      "text/plain": { schema: { type: "string" } },
+    };
+  }
   if (one.contentType === undefined) return undefined;
   const isJson = one.contentType === "application/json";
   return { [one.contentType.split(";")[0]]: { schema: { type: isJson ? "object" : "string" } } };

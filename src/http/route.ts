@@ -4,6 +4,7 @@
  */
 import type { z } from "zod";
 import { CuecardError, type ErrorCode } from "../errors.js";
+import type { EntryPoint } from "../policy/entry-points.js";
 import type { Scope } from "../redis/api-keys.js";
 import type { Caller, Services } from "./services.js";
 
@@ -24,6 +25,12 @@ export const TAGS = [
 export type PathParams<P extends string> = P extends `${string}{${infer Name}}${infer Rest}`
   ? { [K in Name]: string } & PathParams<Rest>
   : unknown;
+
+/** An answer that says itself what it is; routes with `fields` give one. */
+export interface TextAnswer {
+  readonly contentType: string;
+  readonly text: string;
+}
 
 /** What a handler gets, all of it validated. */
 export interface RouteInput<Params, Query, Body> {
@@ -60,6 +67,16 @@ export interface RouteSpec<
   documentedBody?: z.ZodType;
   /** The body is a stream of JSON lines, of this schema. */
   ndjson?: z.ZodType;
+  /**
+   * Callers that cannot be told how to ask: query, form and JSON body are read as one bag of
+   * parameters (`query`), none of them a fault, `?k=` may hold a key of these very scopes, and
+   * whatever goes wrong behind the key is answered 200 with `fallback`, which must not fail.
+   */
+  fields?: { fallback(query: Readonly<Record<string, unknown>>, services: Services): TextAnswer };
+  /** Sent with every answer of the route, name after name. */
+  headers?: readonly string[];
+  /** Offers leave here: which of the guarded doors this is. */
+  entryPoint?: EntryPoint;
   /** Default 1 MiB. */
   bodyLimitBytes?: number;
   status: 200 | 201 | 202 | 204;
@@ -69,7 +86,7 @@ export interface RouteSpec<
   contentType?: string;
   /** Codes beyond those any route may answer (see openapi.ts). */
   errors?: readonly ErrorCode[];
-  /** Taken by the front without Express. */
+  /** Taken by the front without Express: the address has no parameters. */
   hot?: boolean;
   /** Request body and answer as /docs and OpenAPI show them. */
   example?: { request?: unknown; response?: unknown };

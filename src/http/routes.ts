@@ -6,6 +6,7 @@ import { jobRoutes } from "./jobs.js";
 import { keyRoutes } from "./keys-routes.js";
 import { memberRoutes } from "./members.js";
 import { modelRoutes } from "./models.js";
+import { popRoutes } from "./pop.js";
 import { productRoutes } from "./products.js";
 import type { Route } from "./route.js";
 import { servingRoutes } from "./serving.js";
@@ -14,6 +15,7 @@ import { servingRoutes } from "./serving.js";
 export function createRoutes(options: { metricsOpen: boolean }): readonly Route[] {
   const routes: readonly Route[] = [
     ...servingRoutes,
+    ...popRoutes,
     ...memberRoutes,
     ...productRoutes,
     ...couponRoutes,

@@ -14,6 +14,7 @@ import type {
 import type { ErrorCode } from "../errors.js";
 import type { MemberInput, Profile } from "../members/profile.js";
 import type { ApiKeyRecord, Scope } from "../redis/api-keys.js";
+import type { TextAnswer } from "./route.js";
 
 /** Who asks. `name` is the key's name, for records of who did what; never the key itself. */
 export interface Caller {
@@ -172,6 +173,10 @@ export interface Readiness {
 export interface Services {
   recommend(request: RecommendationRequest, caller: Caller): Promise<RecommendationResponse>;
   score(request: ScoresRequest): Promise<ScoresResponse>;
+  /** The card of a call, in the format asked; `fields` is whatever came. Never rejects. */
+  pop(fields: Readonly<Record<string, unknown>>): Promise<TextAnswer>;
+  /** The card of somebody nobody knows, at once. */
+  popFallback(fields: Readonly<Record<string, unknown>>): TextAnswer;
   /** `events` are as they came, at most 1,000; each is validated and answered by itself. */
   ingestEvents(events: readonly unknown[], caller: Caller): Promise<IngestResult>;
   readonly members: MemberService;

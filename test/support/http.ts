@@ -163,6 +163,8 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
   return {
     recommend: async () => recommendationExample.response,
     score: async () => scoresExample.response,
+    pop: async () => ({ contentType: "application/json", text: "{}" }),
+    popFallback: () => ({ contentType: "application/json", text: "{}" }),
     ingestEvents: async (events) => ({ accepted: events.length, duplicates: 0, rejected: [] }),
     members: memoryMembers(),
     products: memoryProducts(),
