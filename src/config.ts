@@ -29,6 +29,8 @@ const environmentSchema = z.object({
   METRICS_OPEN: z.stringbool().default(true),
   /** Memory limit of the private Redis, in MiB. */
   REDIS_MAXMEMORY_MB: z.coerce.number().int().min(16).default(4096),
+  /** Keys the hashes of the suppression list; unset: the store makes one and keeps it. */
+  SUPPRESSION_SECRET: z.string().min(16).max(200).optional(),
 });
 
 const attributeSchema = z.object({
@@ -176,6 +178,8 @@ export interface Config extends FileConfig {
   readonly logLevel: Environment["LOG_LEVEL"];
   readonly metricsOpen: boolean;
   readonly redisMaxmemoryMb: number;
+  /** undefined: the store's own. Give one when the store may be lost and built again from its log. */
+  readonly suppressionSecret: string | undefined;
 }
 
 function faultsOf(error: z.ZodError, where: string): string[] {
@@ -252,6 +256,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env): Config {
     logLevel: environment.LOG_LEVEL,
     metricsOpen: environment.METRICS_OPEN,
     redisMaxmemoryMb: environment.REDIS_MAXMEMORY_MB,
+    suppressionSecret: environment.SUPPRESSION_SECRET,
   });
 }
 

@@ -20,6 +20,7 @@ import { decodeState, encodeState, fold, merge } from "./features/state.js";
 import { IdentityStore } from "./members/identity.js";
 import { MemberStore } from "./members/member-store.js";
 import { Members } from "./members/members.js";
+import { Suppressions } from "./members/suppressions.js";
 import {
   closeRedis,
   connectRedis,
@@ -42,6 +43,7 @@ export interface Core {
   readonly catalog: Catalog;
   readonly store: MemberStore;
   readonly members: Members;
+  readonly suppressions: Suppressions;
   readonly codec: StateCodec;
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
@@ -76,6 +78,13 @@ export async function openCore(
   times.end("catalog");
   const watch = await new StoreWatch(client).start();
   const store = new MemberStore(client, config.dedupeDays, encodeRecord);
+  const suppressions = new Suppressions({
+    client,
+    store,
+    secret: config.suppressionSecret,
+    logger,
+  });
+  await suppressions.start();
   const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =>
     a === null && b === null ? null : encodeState(merge(decodeState(a), decodeState(b)));
   const members = new Members(store, new IdentityStore(client), mergeStates, config.defaultRegion);
@@ -89,6 +98,7 @@ export async function openCore(
     catalog,
     store,
     members,
+    suppressions,
     codec,
     writer,
     ingest: new Ingest(writer, members, productFacts(catalog), config),
@@ -99,6 +109,7 @@ export async function openCore(
     async close() {
       catalog.close();
       watch.close();
+      suppressions.close();
       closeRedis(client);
     },
   };

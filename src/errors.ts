@@ -153,6 +153,11 @@ export const ERRORS = define({
     remedy: "Send E.164 (+…), 00…, or a national number of the configured default region.",
   },
   coupon_unknown: { status: 404, title: "There is no such coupon", remedy: "Check the id." },
+  suppression_unknown: {
+    status: 404,
+    title: "This identity is not on the suppression list",
+    remedy: "Name it as it was put: phone, email, member or account.",
+  },
   model_unknown: {
     status: 404,
     title: "There is no such model",

@@ -17,10 +17,12 @@ import type {
   MemberService,
   ModelSummary,
   Services,
+  SuppressionAnswer,
 } from "./http/services.js";
 import type { JobQueue } from "./jobs/queue.js";
 import { listMembers } from "./members/list-members.js";
 import type { MemberRecord } from "./members/member-store.js";
+import { suppressionIdentityOf } from "./members/suppression-identity.js";
 import { unmerge } from "./members/unmerge.js";
 import { type PopParts, pop, popFallback } from "./pop/pop.js";
 import { type ApiKeys, KEYS_FOLLOW_MS } from "./redis/api-keys.js";
@@ -66,6 +68,7 @@ export function createServices(parts: ServiceParts): Services {
     members: memberService(core, lastScores),
     products: productService(core),
     coupons: couponService(core),
+    suppressions: suppressionService(core),
     models: modelService(parts),
     jobs: jobService(parts.queue),
     keys: {
@@ -205,6 +208,35 @@ function couponService({ catalog }: Core): Services["coupons"] {
       await catalog.refresh();
     },
     list: ({ limit, cursor }) => store.listCoupons(limit, cursor),
+  };
+}
+
+function suppressionService(core: Core): Services["suppressions"] {
+  const { suppressions, store, config } = core;
+  const parse = (text: string) => suppressionIdentityOf(text, config.defaultRegion);
+  const get = async (text: string): Promise<SuppressionAnswer> => {
+    const identity = parse(text);
+    const found = await suppressions.get(identity);
+    if (found === null) throw new CuecardError("suppression_unknown", "it is not on the list");
+    return { identity: `${identity.kind}:${identity.value}`, ...found };
+  };
+  return {
+    get,
+    async put(text, { source, reason = "do_not_contact" }) {
+      await suppressions.put(parse(text), { source, reason, at: Date.now() });
+      return get(text);
+    },
+    async delete(text, source) {
+      const identity = parse(text);
+      const { kind, value } = identity;
+      if (kind === "member" && (await store.read(value)).erased) {
+        throw new CuecardError("conflict", "the bytes of this erased member are not all gone yet");
+      }
+      if (!(await suppressions.remove(identity, source))) {
+        throw new CuecardError("suppression_unknown", "it is not on the list");
+      }
+    },
+    list: (page) => suppressions.list(page),
   };
 }
 

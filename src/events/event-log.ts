@@ -211,6 +211,7 @@ const isArchived = (manifest: Manifest, partition: number, { after }: ReadOption
 function membersOf(record: LogRecord): string[] {
   switch (record.kind) {
     case "anonymous":
+    case "suppression":
       return [];
     case "merge":
       return [record.member, record.from];

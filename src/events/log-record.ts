@@ -3,6 +3,7 @@
  * The log is the source of truth: `fold` over it gives every state again.
  */
 import type { Profile } from "../members/profile.js";
+import type { SuppressionRecord } from "../members/suppressions.js";
 import type { EventType, Line, MemberEvent } from "./event.js";
 
 export type LogRecord =
@@ -12,6 +13,8 @@ export type LogRecord =
   /** `member` took over `from`; `undone` when the merge was taken back. */
   | { kind: "merge"; member: string; from: string; at: number; undone?: boolean }
   | { kind: "erasure"; member: string; at: number }
+  /** In the partition of the hash; see `SuppressionRecord`. */
+  | ({ kind: "suppression" } & SuppressionRecord)
   /** Purchases nobody can be named for: popularity only. */
   | { kind: "anonymous"; at: number; lines: Line[] };
 
@@ -100,6 +103,10 @@ export function encodeRecord(record: LogRecord): string {
     }
     case "erasure":
       return JSON.stringify({ k: "erasure", m: record.member, at: record.at });
+    case "suppression": {
+      const { hash: h, on, of, reason, source, at, check } = record;
+      return JSON.stringify({ k: "suppression", h, on: on ? 1 : 0, of, reason, source, at, check });
+    }
   }
 }
 
@@ -126,6 +133,10 @@ export function decodeRecord(text: string): LogRecord {
       };
     case "erasure":
       return { kind: "erasure", member: raw.m, at: raw.at };
+    case "suppression": {
+      const { h: hash, on, of, reason, source, at, check } = raw;
+      return { kind: "suppression", hash, on: on === 1, of, reason, source, at, check };
+    }
     case "anonymous":
       return { kind: "anonymous", at: raw.at, lines: raw.l.map(unpackLine) };
   }

@@ -2,7 +2,14 @@
 import type { Coupon, Product } from "../catalog/records.js";
 import type { RecommendationResponse, ScoresResponse } from "../decision/answer.js";
 import type { ApiKeyRecord } from "../redis/api-keys.js";
-import type { IngestResult, JobSummary, MemberRecord, ModelSummary } from "./services.js";
+import type {
+  IngestResult,
+  JobSummary,
+  MemberRecord,
+  ModelSummary,
+  SuppressionAnswer,
+  SuppressionEntry,
+} from "./services.js";
 
 const recommendationResponse: RecommendationResponse = {
   decisionId: "d_3fQx81kT0a",
@@ -167,6 +174,23 @@ export const couponExample: Coupon = {
   createdAt: 1_760_000_000_000,
   updatedAt: 1_777_860_900_000,
 };
+
+export const suppressionInputExample = { source: "dialer", reason: "do_not_contact" };
+
+const suppressionEntry: SuppressionEntry = {
+  hash: "b3k0n6V5xQe1lH4yTtZr2A",
+  kind: "phone",
+  reason: "do_not_contact",
+  source: "dialer",
+  at: 1_777_860_900_000,
+};
+
+export const suppressionExample: SuppressionAnswer = {
+  identity: "phone:+8613800000000",
+  ...suppressionEntry,
+};
+
+export const suppressionsExample = { items: [suppressionEntry], nextCursor: null };
 
 const modelSummary: ModelSummary = {
   name: "heads",

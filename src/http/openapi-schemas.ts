@@ -37,6 +37,7 @@ const INPUT_NAMES: Record<string, z.ZodType> = {
   MemberInput: memberInputSchema,
   ProductInput: productInputSchema,
   CouponInput: couponInputSchema,
+  SuppressionInput: records.suppressionInputSchema,
 };
 
 const OUTPUT_NAMES: Record<string, z.ZodType> = {
@@ -53,6 +54,8 @@ const OUTPUT_NAMES: Record<string, z.ZodType> = {
   Product: records.productSchema,
   BulkResult: records.bulkResultSchema,
   Coupon: records.couponSchema,
+  Suppression: records.suppressionSchema,
+  SuppressionEntry: records.suppressionEntrySchema,
   Model: records.modelSummarySchema,
   Job: records.jobSummarySchema,
   JobStarted: records.jobStartedSchema,

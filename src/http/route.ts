@@ -15,6 +15,7 @@ export const TAGS = [
   "Members",
   "Products",
   "Coupons",
+  "Suppressions",
   "Models",
   "Jobs",
   "Keys",

@@ -10,6 +10,7 @@ import { popRoutes } from "./pop.js";
 import { productRoutes } from "./products.js";
 import type { Route } from "./route.js";
 import { servingRoutes } from "./serving.js";
+import { suppressionRoutes } from "./suppressions.js";
 
 /** `metricsOpen`: /metrics needs no key. */
 export function createRoutes(options: { metricsOpen: boolean }): readonly Route[] {
@@ -19,6 +20,7 @@ export function createRoutes(options: { metricsOpen: boolean }): readonly Route[
     ...memberRoutes,
     ...productRoutes,
     ...couponRoutes,
+    ...suppressionRoutes,
     ...modelRoutes,
     ...jobRoutes,
     ...keyRoutes,

@@ -4,6 +4,8 @@ import { couponInputSchema, productInputSchema } from "../catalog/records.js";
 import { STAGES } from "../decision/answer.js";
 import { idSchema } from "../events/event.js";
 import { consentSchema, memberInputSchema } from "../members/profile.js";
+import { SUPPRESSION_KINDS } from "../members/suppression-identity.js";
+import { SUPPRESSION_REASONS } from "../members/suppressions.js";
 import { SCOPES } from "../redis/api-keys.js";
 
 export const PAGE_LIMIT_MAX = 200;
@@ -96,6 +98,27 @@ export const couponSchema = z.object({
   active: z.boolean(),
   createdAt: epochMsSchema,
   updatedAt: epochMsSchema,
+});
+
+export const suppressionInputSchema = z.strictObject({
+  source: z
+    .string()
+    .min(1)
+    .max(100)
+    .describe("Who or what said so, such as `dialer` or `letter`; nothing personal."),
+  reason: z.enum(["do_not_contact", "opt_out"]).default("do_not_contact"),
+});
+
+export const suppressionEntrySchema = z.object({
+  hash: z.string().describe("Keyed hash of the identity; the identity itself is not kept."),
+  kind: z.enum(SUPPRESSION_KINDS),
+  reason: z.enum(SUPPRESSION_REASONS),
+  source: z.string(),
+  at: epochMsSchema,
+});
+
+export const suppressionSchema = suppressionEntrySchema.extend({
+  identity: z.string().describe("As asked for, in its one spelling."),
 });
 
 export const refusalFields = {

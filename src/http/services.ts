@@ -13,6 +13,8 @@ import type {
 } from "../decision/answer.js";
 import type { ErrorCode } from "../errors.js";
 import type { MemberInput, Profile } from "../members/profile.js";
+import type { SuppressionKind } from "../members/suppression-identity.js";
+import type { SuppressionReason } from "../members/suppressions.js";
 import type { ApiKeyRecord, Scope } from "../redis/api-keys.js";
 import type { TextAnswer } from "./route.js";
 
@@ -107,6 +109,30 @@ export interface CouponService {
   list(page: PageRequest): Promise<Page<Coupon>>;
 }
 
+export interface SuppressionEntry {
+  /** Keyed hash of the identity: whom it names cannot be told from it. */
+  hash: string;
+  kind: SuppressionKind;
+  reason: SuppressionReason;
+  source: string;
+  /** Epoch milliseconds. */
+  at: number;
+}
+
+/** `identity` as it was asked for, in its one spelling. */
+export type SuppressionAnswer = SuppressionEntry & { identity: string };
+
+export interface SuppressionService {
+  put(
+    identity: string,
+    input: { source: string; reason?: "do_not_contact" | "opt_out" },
+  ): Promise<SuppressionAnswer>;
+  get(identity: string): Promise<SuppressionAnswer>;
+  /** `source`: who lets it in again. */
+  delete(identity: string, source: string): Promise<void>;
+  list(page: PageRequest): Promise<Page<SuppressionEntry>>;
+}
+
 export interface ModelSummary {
   /** `heads`, `ranker`, … */
   name: string;
@@ -182,6 +208,7 @@ export interface Services {
   readonly members: MemberService;
   readonly products: ProductService;
   readonly coupons: CouponService;
+  readonly suppressions: SuppressionService;
   readonly models: ModelService;
   readonly jobs: JobService;
   readonly keys: KeyService;

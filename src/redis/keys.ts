@@ -116,13 +116,16 @@ const identityTag = (kind: string, value: string): string =>
 /** Hash: the members one identity (phone, email, account, visitor) leads to. */
 export const identityKey = (kind: string, value: string): string => `i:${identityTag(kind, value)}`;
 
-/** Do-not-contact record of an identity; in the slot of the identity itself. */
-export const suppressionKey = (kind: string, value: string): string =>
-  `s:${identityTag(kind, value)}`;
-
-/** SCAN patterns of identity and suppression records. */
+/** SCAN pattern of identity records. */
 export const identityKeyPattern = "i:{*";
-export const suppressionKeyPattern = "s:{*";
+
+/** Hash: keyed hash of an identity that must not be contacted, or was erased → why. One list a store. */
+export const suppressionsKey = "suppressions:{suppressions}";
+/** String: id of the latest change; stream: the changes. In the slot of the list itself. */
+export const suppressionsVersionKey = `${suppressionsKey}:version`;
+export const suppressionsChangesKey = `${suppressionsKey}:changes`;
+/** What the hashes of the list are keyed with. */
+export const suppressionSecretKey = "store:suppression-secret";
 
 /** Hash id → JSON of one kind of catalog record (products, coupons, actions, channels, …). */
 export const catalogKey = (kind: string): string => `catalog:{catalog}:${kind}`;

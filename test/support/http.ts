@@ -16,6 +16,8 @@ import type {
   PageRequest,
   ProductService,
   Services,
+  SuppressionAnswer,
+  SuppressionService,
 } from "../../src/http/services.js";
 import { type KnownKey, SCOPES, type Scope } from "../../src/redis/api-keys.js";
 import { registry } from "../../src/telemetry.js";
@@ -45,7 +47,7 @@ function pageOf<T>(records: Map<string, T>, { limit, cursor }: PageRequest): Pag
 function find<T>(
   records: Map<string, T>,
   id: string,
-  code: "member_unknown" | "product_unknown" | "coupon_unknown",
+  code: "member_unknown" | "product_unknown" | "coupon_unknown" | "suppression_unknown",
 ): T {
   const record = records.get(id);
   if (record === undefined) throw new CuecardError(code, "no record has this id");
@@ -136,6 +138,26 @@ function memoryCoupons(): CouponService {
   };
 }
 
+function memorySuppressions(): SuppressionService {
+  const records = new Map<string, SuppressionAnswer>();
+  return {
+    put: async (identity, { source, reason = "do_not_contact" }) => {
+      const record = { identity, hash: "h", kind: "phone", reason, source, at: NOW } as const;
+      records.set(identity, record);
+      return record;
+    },
+    get: async (identity) => find(records, identity, "suppression_unknown"),
+    delete: async (identity) => {
+      find(records, identity, "suppression_unknown");
+      records.delete(identity);
+    },
+    list: async (page) => {
+      const { items, nextCursor } = pageOf(records, page);
+      return { items: items.map(({ identity: _, ...entry }) => entry), nextCursor };
+    },
+  };
+}
+
 const memoryModels: ModelService = {
   list: async () => [{ name: "heads", version: null, trainedAt: null }],
   report: async (name) => {
@@ -169,6 +191,7 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
     members: memoryMembers(),
     products: memoryProducts(),
     coupons: memoryCoupons(),
+    suppressions: memorySuppressions(),
     models: memoryModels,
     jobs: memoryJobs,
     keys: {
