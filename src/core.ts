@@ -10,6 +10,7 @@ import { EventLog } from "./events/event-log.js";
 import { Ingest } from "./events/ingest.js";
 import { encodeRecord } from "./events/log-record.js";
 import { MemberWriter, type StateCodec } from "./events/member-writer.js";
+import { createOptOut, type OptOut } from "./events/opt-out.js";
 import type { AliveModel } from "./features/alive.js";
 import {
   createFeatureSchema,
@@ -47,6 +48,7 @@ export interface Core {
   readonly codec: StateCodec;
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
+  readonly optOut: OptOut;
   readonly log: EventLog;
   readonly schema: FeatureSchema;
   readonly models: ModelRegistry;
@@ -90,6 +92,8 @@ export async function openCore(
   const members = new Members(store, new IdentityStore(client), mergeStates, config.defaultRegion);
   const codec = { decode: decodeState, fold, encode: encodeState };
   const writer = new MemberWriter(store, codec, (from) => members.finishMerge(from));
+  const channels = config.channels.map(({ id }) => id);
+  const optOut = createOptOut({ members, suppressions, channels });
   return {
     config,
     logger,
@@ -101,7 +105,8 @@ export async function openCore(
     suppressions,
     codec,
     writer,
-    ingest: new Ingest(writer, members, productFacts(catalog), config),
+    ingest: new Ingest(writer, members, productFacts(catalog), config, optOut),
+    optOut,
     log: new EventLog(client, config.dataDir),
     schema: createFeatureSchema(config.attributes),
     models: new ModelRegistry(client),

@@ -50,7 +50,7 @@ const withImportFlags = (command: Command): Command =>
     .option("--rejects <csv>", "where refused rows go; default <file>.rejects.csv");
 
 async function importEventsInto(core: Core, flags: ImportFlags): Promise<ImportSummary> {
-  const { catalog, members, config, client, writer } = core;
+  const { catalog, members, config, client, writer, optOut } = core;
   const { map, rejects, timezone, ...options } = flags;
   return importEvents(
     {
@@ -62,6 +62,7 @@ async function importEventsInto(core: Core, flags: ImportFlags): Promise<ImportS
     {
       client,
       writer,
+      optOut,
       registerSeen: (products) => catalog.registerSeen(products),
       categoryOf: (id) => categoryOf(core, id),
       async resolve(kind, value) {

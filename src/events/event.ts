@@ -21,6 +21,9 @@ export const EVENT_TYPES = [
   "complaint_closed",
   "coupon_issued",
   "coupon_redeemed",
+  "refund_opened",
+  "refund_closed",
+  "opt_out",
 ] as const;
 
 export type BuiltInEventType = (typeof EVENT_TYPES)[number];
@@ -90,9 +93,19 @@ export const eventInputSchema = z.strictObject({
   quantity: quantitySchema.optional(),
   amount: amountSchema.optional(),
   channel: z.string().min(1).max(64).optional(),
+  /** Of an `opt_out`: see `optOutPropertiesSchema`. */
   properties: z.record(z.string(), z.unknown()).optional(),
 });
 export type EventInput = z.infer<typeof eventInputSchema>;
+
+/** What an `opt_out` says in its properties; further ones are kept as they are. */
+export const optOutPropertiesSchema = z.looseObject({
+  /** `phone`, `sms`, `email`, …, or `all`. Absent: the channel of the event, else `all`. */
+  channel: z.string().min(1).max(64).optional(),
+  purpose: z.string().min(1).max(64).default("marketing"),
+  /** How it reached us. */
+  route: z.enum(["keypress", "unsubscribe", "agent", "web"]).optional(),
+});
 
 /** One line of an order, or the single product of a view or cart. */
 export interface Line {

@@ -32,6 +32,7 @@ import {
 } from "./import-report.js";
 import type { LogRecord } from "./log-record.js";
 import type { MemberWriter, PendingEvent, WriteGroup } from "./member-writer.js";
+import type { OptOut } from "./opt-out.js";
 
 /** A file names members by id (target `member`), or by one identity (`phone` or `email`). */
 export interface ImportEventsOptions
@@ -51,6 +52,7 @@ export interface ImportEventsDependencies {
   readonly writer: Pick<MemberWriter, "write">;
   /** Member id of an identity, made where nobody has it; null: the value cannot be one. */
   readonly resolve: (kind: "phone" | "email", value: string) => Promise<string | null>;
+  readonly optOut: OptOut;
   /** Makes products known; a product comes again when a later row completes it. */
   readonly registerSeen: (
     products: readonly {
@@ -195,6 +197,10 @@ class EventImport {
       await allSettled(
         parts.map((part) => patiently(() => this.dependencies.writer.write(part), this.patience)),
       );
+      for (const { subject, event, outcome } of placed.events) {
+        if (event.type !== "opt_out" || outcome === "member_erased") continue;
+        await patiently(() => this.dependencies.optOut(subject, event), this.patience);
+      }
     }
     for (let i = 0; i < placed.events.length; i++) {
       const [pending, rows] = [placed.events[i]!, placed.rows[i]!];

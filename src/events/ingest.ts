@@ -4,6 +4,7 @@ import { CuecardError, isCuecardError } from "../errors.js";
 import { metrics } from "../telemetry.js";
 import type { EventInput, Line, MemberEvent, MemberRef } from "./event.js";
 import type { MemberWriter, PendingEvent, WriteGroup } from "./member-writer.js";
+import type { OptOut } from "./opt-out.js";
 import { type Rejection, validateEvent } from "./validate-event.js";
 
 interface SeenInEvent {
@@ -56,6 +57,7 @@ export class Ingest {
     private readonly members: IngestMembers,
     private readonly products: ProductFacts,
     private readonly limits: IngestLimits,
+    private readonly optOut: OptOut,
   ) {}
 
   /**
@@ -78,6 +80,7 @@ export class Ingest {
     for (const { index, input, pending } of arrivals) {
       count(result, index, pending);
       const holds = pending.outcome === "accepted" || pending.outcome === "duplicate";
+      if (holds) await this.optOut(pending.subject, pending.event);
       if (holds && input.visitor !== undefined) await this.login(pending.subject, input.visitor);
     }
     metrics.events.inc({ result: "accepted" }, result.accepted);

@@ -1,7 +1,12 @@
 /** One raw event → a checked EventInput, or the reason it is refused, with a code of the registry. */
 import type { ZodError } from "zod";
 import type { ErrorCode } from "../errors.js";
-import { EVENT_LIMITS, type EventInput, eventInputSchema } from "./event.js";
+import {
+  EVENT_LIMITS,
+  type EventInput,
+  eventInputSchema,
+  optOutPropertiesSchema,
+} from "./event.js";
 
 export interface Rejection {
   code: ErrorCode;
@@ -55,6 +60,14 @@ export function validateEvent(
   if ((event.type === "purchase" || event.type === "return") && linesOf(event) === 0) {
     const detail = `items: a ${event.type} has at least one line`;
     return { rejection: { code: "invalid_request", detail } };
+  }
+  if (event.type === "opt_out") {
+    const said = optOutPropertiesSchema.safeParse(event.properties ?? {});
+    if (!said.success) {
+      const { path, message } = said.error.issues[0]!;
+      const detail = `properties.${path.join(".")}: ${message}`.slice(0, 300);
+      return { rejection: { code: "invalid_request", detail } };
+    }
   }
   if (bytesOf(event.properties) > EVENT_LIMITS.propertiesBytes) {
     const detail = `properties: more than ${EVENT_LIMITS.propertiesBytes} bytes of JSON`;

@@ -23,11 +23,20 @@ const CODES: Readonly<Record<BuiltInEventType, number>> = {
   complaint_closed: 15,
   coupon_issued: 16,
   coupon_redeemed: 17,
+  refund_opened: 18,
+  refund_closed: 19,
+  opt_out: 20,
 };
 /** Every `custom_…` type shares the last code. */
 const CUSTOM_CODE = 63;
 const codes = new Map<string, number>(Object.entries(CODES));
 const codeOf = (type: EventType): number => codes.get(type) ?? CUSTOM_CODE;
+
+/** What guards read and no feature does: the vector of a member who opts out stays as it was. */
+const UNCOUNTED: readonly BuiltInEventType[] = ["refund_opened", "refund_closed", "opt_out"];
+const uncountedCodes = new Set(UNCOUNTED.map((type) => CODES[type]));
+
+export const isCounted = (type: EventType): boolean => !uncountedCodes.has(codeOf(type));
 
 /** The codes seen are a mask; its lowest bit is the last code, so that it stays short. */
 const bitOf = (code: number): number => (code === CUSTOM_CODE ? 0 : code + 1);
@@ -56,15 +65,28 @@ export function activityOf(state: ActivityState, type: EventType): ActivityEntry
   return state.find((entry) => entry.code === code);
 }
 
-/** Complaints opened and not closed; never below zero. */
-export function openComplaints(state: ActivityState): number {
-  const opened = activityOf(state, "complaint_opened")?.count ?? 0;
-  return Math.max(0, opened - (activityOf(state, "complaint_closed")?.count ?? 0));
-}
+const openOf = (state: ActivityState, opened: EventType, closed: EventType): number => {
+  const count = activityOf(state, opened)?.count ?? 0;
+  return Math.max(0, count - (activityOf(state, closed)?.count ?? 0));
+};
 
-/** Epoch seconds of the newest event of any type; 0 without one. */
-export const lastActivityAt = (state: ActivityState): number =>
+/** Complaints opened and not closed; never below zero. */
+export const openComplaints = (state: ActivityState): number =>
+  openOf(state, "complaint_opened", "complaint_closed");
+
+/** Refunds under way; never below zero. */
+export const openRefunds = (state: ActivityState): number =>
+  openOf(state, "refund_opened", "refund_closed");
+
+const newestOf = (state: ActivityState): number =>
   state.reduce((latest, entry) => Math.max(latest, entry.lastAt), 0);
+
+/** Epoch seconds of the newest event of any type that counts; 0 without one. */
+export const lastActivityAt = (state: ActivityState): number =>
+  state.reduce(
+    (latest, { code, lastAt }) => (uncountedCodes.has(code) ? latest : Math.max(latest, lastAt)),
+    0,
+  );
 
 const COUNTED: readonly BuiltInEventType[] = [
   "view",
@@ -124,7 +146,7 @@ export const activity: Family<ActivityState> = {
   },
 
   encode(writer, state) {
-    const newest = lastActivityAt(state);
+    const newest = newestOf(state);
     writer.varint(state.reduce((mask, { code }) => mask + 2 ** bitOf(code), 0));
     writer.u32(newest);
     writer.ints(state.map(({ count }) => count - 1));

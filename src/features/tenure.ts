@@ -1,4 +1,5 @@
 /** Family `tenure`: how long we have known a member, by the first event of any type. */
+import { isCounted } from "./activity.js";
 import type { Family } from "./family.js";
 import { daysSince, secondsOf } from "./packed.js";
 
@@ -10,7 +11,7 @@ export const tenure: Family<TenureState> = {
   features: ["tenure_days"],
   empty: () => 0,
   isEmpty: (state) => state === 0,
-  lift: (event) => secondsOf(event.at),
+  lift: (event) => (isCounted(event.type) ? secondsOf(event.at) : 0),
   merge: (a, b) => (a === 0 ? b : b === 0 ? a : Math.min(a, b)),
   encode: (writer, state) => writer.u32(state),
   decode: (reader) => reader.u32(),

@@ -70,7 +70,12 @@ const ingest = route({
     "`rejected` names the others. An acknowledged event is durable and visible to the next decision. " +
     "Sending an event again is safe: the same `id` counts once. For a single product, `product`, " +
     "`quantity` and `amount` may stand on the event itself; lines of one order sent apart carry the " +
-    "same `order`. After a 503, send the whole request again.",
+    "same `order`. After a 503, send the whole request again.\n\n" +
+    "`opt_out`, with `properties` `{channel, purpose, route}`: before it is acknowledged the consent of " +
+    "that channel (`phone`, `sms`, `email`, …; purpose `marketing` unless said) is revoked with source " +
+    "and time; channel `all` puts the member on the suppression list as well. `route` is `keypress`, " +
+    "`unsubscribe`, `agent` or `web`. While a `refund_opened` has no `refund_closed`, and a " +
+    "`complaint_opened` no `complaint_closed`, the member gets care and advice only.",
   scopes: ["ingest"],
   // The service validates each event; here only the envelope is checked.
   body: z.strictObject({ events: z.array(z.unknown()) }),

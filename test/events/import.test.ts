@@ -8,6 +8,7 @@ import {
   importEvents,
 } from "../../src/events/import.js";
 import { formatSummary } from "../../src/events/import-report.js";
+import { createOptOut } from "../../src/events/opt-out.js";
 import { rebuild } from "../../src/events/rebuild.js";
 import { replayAnonymous, replayMembers } from "../../src/events/replay.js";
 import { combineProfiles } from "../../src/members/combine-profiles.js";
@@ -54,6 +55,7 @@ const dependencies = (
   client: world.client,
   writer: world.writer,
   resolve: async () => null,
+  optOut: createOptOut({ ...world, channels: ["phone", "sms"] }),
   registerSeen: async (products) => void seen.push(...products.map(({ id }) => id)),
   ...changes,
 });
@@ -205,6 +207,24 @@ describe("importEvents", () => {
     const summary = await run(file);
     expect(summary).toMatchObject({ rows: 2, events: 1, rejected: 1 });
     expect(readFileSync(summary.rejectFile!, "utf8")).toContain("1,member_erased,");
+  });
+
+  it("records opt-outs, also when the file is sent again after a crash in between", async () => {
+    const optOuts = { mapping: { member: "Customer", at: "Date", "properties.channel": "Stock" } };
+    const file = aFile(["o1,sms,1,1,2024-05-01,c1", "o2,all,1,1,2024-05-01,c2"]);
+    const crash = async () => {
+      throw new Error("the process died here");
+    };
+    const options = { ...optOuts, type: "opt_out" };
+    await expect(run(file, options, { optOut: crash })).rejects.toThrow("died");
+    expect(await run(file, options)).toMatchObject({ events: 0, duplicates: 2 });
+    const at = Date.UTC(2024, 4, 1);
+    const { profile } = await world.members.get("c1");
+    expect(profile?.consents).toEqual([
+      { channel: "sms", purpose: "marketing", status: "revoked", at, source: "opt_out" },
+    ]);
+    expect(world.suppressions.reasonFor("member", "c1")).toBeNull();
+    expect(world.suppressions.reasonFor("member", "c2")).toBe("opt_out");
   });
 
   it("stops at a missing column before it writes anything", async () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { EVENT_TYPES } from "../../src/events/event.js";
+import { EVENT_TYPES, type EventType } from "../../src/events/event.js";
+import { openComplaints, openRefunds } from "../../src/features/activity.js";
 import { createFeatureSchema } from "../../src/features/feature-schema.js";
 import {
   decodeState,
@@ -187,6 +188,15 @@ describe("feature state", () => {
     expect(codes).toEqual([...EVENT_TYPES.keys(), 63]);
   });
 
+  it("counts refunds and complaints that were opened and not closed, never below zero", () => {
+    const told = (...types: ("refund_opened" | "refund_closed" | "complaint_closed")[]) =>
+      foldAll(types.map((type, i) => anEvent({ type, at: daysAgo(i) }))).activity;
+    expect(openRefunds(told())).toBe(0);
+    expect(openRefunds(told("refund_opened", "refund_opened", "refund_closed"))).toBe(1);
+    expect(openRefunds(told("refund_closed"))).toBe(0);
+    expect(openComplaints(told("refund_opened", "complaint_closed"))).toBe(0);
+  });
+
   it("counts an order once however many parts it comes in", () => {
     const state = foldAll([aPurchase(3, ["p1"]), aPurchase(3, ["p2"], { continuation: true })]);
     expect(state.orders.count).toBe(1);
@@ -217,6 +227,19 @@ describe("the feature vector", () => {
     expect(hydrate(state).days_since_order).toBeCloseTo(4, 3);
     expect(hydrate(state, NOW + 3 * 86_400_000).days_since_order).toBeCloseTo(7, 3);
     expect(hydrate(state).gap_mean_days).toBeCloseTo(6, 3);
+  });
+
+  it("stays as it was when refunds open and close and when somebody opts out", () => {
+    const silent = fc.constantFrom<EventType>("refund_opened", "refund_closed", "opt_out");
+    const one = fc.tuple(silent, fc.integer({ min: daysAgo(700), max: NOW }));
+    fc.assert(
+      fc.property(events, fc.array(one, { maxLength: 5 }), (list, said) => {
+        const known = list.filter(({ type }) => !/^(refund_|opt_out)/.test(type));
+        const more = said.map(([type, at]) => anEvent({ type, at, channel: "sms" }));
+        expect(hydrate(foldAll([...known, ...more]))).toEqual(hydrate(foldAll(known)));
+      }),
+    );
+    expect(createFeatureSchema([]).hash).toBe("609461beb42160d2");
   });
 
   it("halves a decayed count every half-life", () => {

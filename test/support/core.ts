@@ -3,6 +3,7 @@ import type { MemberEvent } from "../../src/events/event.js";
 import { Ingest, type IngestLimits, type ProductFacts } from "../../src/events/ingest.js";
 import { decodeRecord, encodeRecord, type LogRecord } from "../../src/events/log-record.js";
 import { MemberWriter, type PendingEvent } from "../../src/events/member-writer.js";
+import { createOptOut } from "../../src/events/opt-out.js";
 import {
   decodeState,
   EMPTY_STATE,
@@ -14,6 +15,7 @@ import {
 import { IdentityStore } from "../../src/members/identity.js";
 import { MemberStore } from "../../src/members/member-store.js";
 import { Members } from "../../src/members/members.js";
+import { Suppressions } from "../../src/members/suppressions.js";
 import { mastersOf, type RedisClient } from "../../src/redis/clients.js";
 import { logKey, PARTITIONS, partitionOf } from "../../src/redis/keys.js";
 
@@ -36,6 +38,7 @@ export interface TestCore {
   readonly store: MemberStore;
   readonly identities: IdentityStore;
   readonly members: Members;
+  readonly suppressions: Suppressions;
   readonly writer: MemberWriter;
   readonly products: KnownProducts;
   readonly ingest: Ingest;
@@ -55,8 +58,10 @@ export function openTestCore(
   const codec = { decode: decodeState, fold, encode: encodeState };
   const writer = new MemberWriter(store, codec, (from) => members.finishMerge(from));
   const products = new KnownProducts();
-  const ingest = new Ingest(writer, members, products, limits);
-  return { store, identities, members, writer, products, ingest };
+  const suppressions = new Suppressions({ client, store, secret: undefined });
+  const optOut = createOptOut({ members, suppressions, channels: ["phone", "sms", "email"] });
+  const ingest = new Ingest(writer, members, products, limits, optOut);
+  return { store, identities, members, suppressions, writer, products, ingest };
 }
 
 /** A store whose commits fail from the nth on, as if the process had died there. */

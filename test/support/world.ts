@@ -13,6 +13,7 @@ import { decodeState, encodeState, fold, merge } from "../../src/features/state.
 import { IdentityStore } from "../../src/members/identity.js";
 import { MemberStore } from "../../src/members/member-store.js";
 import { Members } from "../../src/members/members.js";
+import { Suppressions } from "../../src/members/suppressions.js";
 import {
   closeRedis,
   connectRedis,
@@ -32,6 +33,7 @@ export const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =
 export class World {
   readonly store: MemberStore;
   readonly members: Members;
+  readonly suppressions: Suppressions;
   readonly writer: MemberWriter;
   log: EventLog;
 
@@ -41,6 +43,7 @@ export class World {
     public dataDir: string,
   ) {
     this.store = new MemberStore(client, 7, encodeRecord);
+    this.suppressions = new Suppressions({ client, store: this.store, secret: undefined });
     this.members = new Members(this.store, new IdentityStore(client), mergeStates, "CN");
     this.writer = new MemberWriter(this.store, codec, (from) => this.members.finishMerge(from));
     this.log = new EventLog(client, dataDir);

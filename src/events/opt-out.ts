@@ -1,0 +1,52 @@
+/** What an `opt_out` event changes beside being counted: consent, and for all channels the list. */
+import { isCuecardError } from "../errors.js";
+import type { MemberInput } from "../members/profile.js";
+import type { SuppressionIdentity } from "../members/suppression-identity.js";
+import type { Suppressed } from "../members/suppressions.js";
+import { type MemberEvent, optOutPropertiesSchema } from "./event.js";
+
+export interface OptOutParts {
+  readonly members: { patch(id: string, input: MemberInput): Promise<unknown> };
+  readonly suppressions: { put(identity: SuppressionIdentity, why: Suppressed): Promise<void> };
+  /** Every channel there is: what `all` means. */
+  readonly channels: readonly string[];
+}
+
+export type OptOut = (subject: string, event: MemberEvent) => Promise<void>;
+
+/** A file is not held up by a route we do not know: that somebody opted out counts all the same. */
+const ANYTHING = { purpose: "marketing", channel: undefined, route: undefined } as const;
+
+/**
+ * Records an opt-out with its source and time, before its event is acknowledged. Again is the same; a
+ * consent given later than the event stays. Other events pass. Throws `store_unavailable`,
+ * `store_full`, `write_contended`: the event is then to be sent again.
+ */
+export const createOptOut =
+  ({ members, suppressions, channels }: OptOutParts): OptOut =>
+  async (subject, event) => {
+    if (event.type !== "opt_out") return;
+    const { data = ANYTHING } = optOutPropertiesSchema.safeParse(event.properties ?? {});
+    const channel = data.channel ?? event.channel ?? "all";
+    const source = data.route === undefined ? "opt_out" : `opt_out:${data.route}`;
+    const { at } = event;
+    const { purpose } = data;
+    try {
+      if (channel === "all") {
+        const identity = { kind: "member", value: subject } as const;
+        await suppressions.put(identity, { source, reason: "opt_out", at });
+      }
+      const revoked = channel === "all" ? channels : [channel];
+      const consents = revoked.map((one) => ({
+        channel: one,
+        purpose,
+        status: "revoked" as const,
+        at,
+        source,
+      }));
+      await members.patch(subject, { consents });
+    } catch (error) {
+      // Erased meanwhile: nobody contacts them any more.
+      if (!isCuecardError(error) || error.code !== "member_erased") throw error;
+    }
+  };
