@@ -59,6 +59,27 @@ const placementSchema = z.object({
   channel: z.string().optional(),
 });
 
+const timeOfDay = z
+  .string()
+  .regex(/^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$/, 'a time of day like "08:00", at most "24:00"');
+
+const callingWindowSchema = z
+  .strictObject({
+    /** `*`, a country (`US`) or a state (`US-FL`): the most specific one holds. */
+    jurisdiction: z.string().regex(/^(?:\*|[A-Z]{2}(?:-[A-Z0-9]{1,3})?)$/, "like *, US or US-FL"),
+    /** On the called party's clock; `until` is exclusive. */
+    from: timeOfDay,
+    until: timeOfDay,
+    /** ISO days of the week, 1 = Monday; absent: all. */
+    days: z.array(z.number().int().min(1).max(7)).min(1).max(7).optional(),
+    /** Days of the called party's calendar on which nobody is contacted. */
+    closedDates: z.array(z.iso.date()).max(1000).optional(),
+  })
+  .refine(
+    ({ from, until }) => from < until,
+    "from is not before until; no window crosses midnight",
+  );
+
 const stagesSchema = z.object({
   /** Second order within this many days of the first → growth. */
   growthDays: z.number().positive().default(92),
@@ -130,6 +151,11 @@ const fileSchema = z.strictObject({
     { id: "product", kind: "web", limit: 8, channel: "web" },
     { id: "cart", kind: "web", limit: 4, channel: "web" },
   ]),
+  /** When outbound contacts may happen. `*` does not cover China: without a window of its own it is closed. */
+  callingWindows: z
+    .array(callingWindowSchema)
+    .max(500)
+    .default([{ jurisdiction: "*", from: "08:00", until: "21:00" }]),
   stages: stagesSchema.prefault({}),
   jobs: jobsSchema.prefault({}),
   /** Silence of a worker, in seconds, after which its jobs are given to another. */
@@ -160,6 +186,7 @@ type FileConfig = z.infer<typeof fileSchema>;
 export type AttributeConfig = z.infer<typeof attributeSchema>;
 export type ChannelConfig = z.infer<typeof channelSchema>;
 export type PlacementConfig = z.infer<typeof placementSchema>;
+export type CallingWindowConfig = z.infer<typeof callingWindowSchema>;
 export type StagesConfig = z.infer<typeof stagesSchema>;
 export type JobsConfig = z.infer<typeof jobsSchema>;
 
@@ -220,6 +247,10 @@ function crossCheck(file: FileConfig): string[] {
   }
   const names = file.attributes.map((attribute) => attribute.name);
   if (new Set(names).size !== names.length) faults.push("attributes: a name stands twice");
+  const jurisdictions = file.callingWindows.map((window) => window.jurisdiction);
+  for (const twice of new Set(jurisdictions.filter((one, i) => jurisdictions.indexOf(one) < i))) {
+    faults.push(`callingWindows: ${twice} stands twice`);
+  }
   try {
     new Intl.DateTimeFormat("en", { timeZone: file.timezone });
   } catch {

@@ -5,6 +5,7 @@ import { CANDIDATE_FEATURES } from "./candidates/features.js";
 import { Catalog } from "./catalog/catalog.js";
 import type { Config } from "./config.js";
 import { HEADS } from "./decision/member-scores.js";
+import { withDemoWindows } from "./demo/windows.js";
 import { CuecardError } from "./errors.js";
 import { EventLog } from "./events/event-log.js";
 import { Ingest } from "./events/ingest.js";
@@ -29,6 +30,7 @@ import {
   type RedisRole,
   whenReady,
 } from "./redis/clients.js";
+import { readStamp } from "./redis/store-stamp.js";
 import { StoreWatch } from "./redis/store-watch.js";
 import { ArtifactRegistry, ArtifactSlot } from "./scoring/artifact-registry.js";
 import { ModelRegistry } from "./scoring/model-registry.js";
@@ -37,7 +39,9 @@ import { StartTimes } from "./start-times.js";
 import type { Logger } from "./telemetry.js";
 
 export interface Core {
+  /** As given; over the demo world completed by what its operator would have set. */
   readonly config: Config;
+  readonly isDemo: boolean;
   readonly logger: Logger;
   readonly client: RedisClient;
   readonly watch: StoreWatch;
@@ -60,7 +64,7 @@ const CONNECT_MS = 10_000;
 
 /** `target`: what `connectRedis` takes. A store out of reach is no error for a serve process. */
 export async function openCore(
-  config: Config,
+  given: Config,
   target: string,
   role: RedisRole,
   logger: Logger,
@@ -75,6 +79,9 @@ export async function openCore(
     }
     logger.error("the store is out of reach at start: answers are degraded until it is back");
   });
+  const stamp = await readStamp(client).catch(() => null);
+  const isDemo = stamp?.world === "demo";
+  const config = isDemo ? withDemoWindows(given) : given;
   times.end("connect");
   const catalog = await new Catalog(client, { logger }).start();
   times.end("catalog");
@@ -96,6 +103,7 @@ export async function openCore(
   const optOut = createOptOut({ members, suppressions, channels });
   return {
     config,
+    isDemo,
     logger,
     client,
     watch,

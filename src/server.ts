@@ -5,7 +5,6 @@ import { createFront } from "./http/front.js";
 import { JobQueue } from "./jobs/queue.js";
 import { schedulesOf } from "./jobs/schedule.js";
 import { ApiKeys } from "./redis/api-keys.js";
-import { readStamp } from "./redis/store-stamp.js";
 import { createServices } from "./services.js";
 import { StartTimes } from "./start-times.js";
 import type { Logger } from "./telemetry.js";
@@ -24,8 +23,7 @@ export async function startServer(config: Config, target: string, logger: Logger
   const times = new StartTimes();
   times.end("modules");
   const core = await openCore(config, target, "serve", logger, times);
-  const stamp = await readStamp(core.client).catch(() => null);
-  const followed = await followModels(core, stamp?.world === "demo");
+  const followed = await followModels(core, core.isDemo);
   times.end("models and artifacts");
   const keys = new ApiKeys({ client: core.client, adminApiKey: config.adminApiKey, logger });
   await keys.start();

@@ -8,7 +8,6 @@ import { showStageCounts } from "./jobs/stage-sweep.js";
 import { startWorker } from "./jobs/worker.js";
 import { RankedSets } from "./leads/ranked-sets.js";
 import { openTarget } from "./open-target.js";
-import { readStamp } from "./redis/store-stamp.js";
 import type { Logger } from "./telemetry.js";
 
 export async function startWork(
@@ -17,12 +16,11 @@ export async function startWork(
   logger: Logger,
 ): Promise<{ close(): Promise<void> }> {
   const core = await openCore(config, target, "work", logger);
-  const stamp = await readStamp(core.client);
   const worker = await startWorker({
     queueTarget: config.queueRedisUrl ?? target,
     store: core.client,
     schedules: schedulesOf(config),
-    functions: jobFunctions(core, config, stamp?.world === "demo"),
+    functions: jobFunctions(core, core.config, core.isDemo),
     child: { modulePath: process.argv[1]!, args: ["job"] },
     logger,
     takeoverMs: config.jobTakeoverSeconds * 1000,
@@ -42,8 +40,7 @@ export function runJob(config: Config, logger: Logger): Promise<void> {
   return runJobChild(async (name) => {
     const { target } = await openTarget(config, logger, { shared: true });
     const core = await openCore(config, target, "work", logger);
-    const stamp = await readStamp(core.client);
-    const functions = jobFunctions(core, config, stamp?.world === "demo");
+    const functions = jobFunctions(core, core.config, core.isDemo);
     return { run: functions[name], store: core.client, logger, close: () => core.close() };
   });
 }

@@ -7,7 +7,8 @@ import { type Stage, stageOf } from "../features/stage.js";
 import { decodeState, type FeatureState } from "../features/state.js";
 import type { MemberRecord } from "../members/member-store.js";
 import type { Profile } from "../members/profile.js";
-import { zoneOf } from "../members/timezone.js";
+import { zonesOf } from "../members/timezone.js";
+import { jurisdictionOf } from "../policy/consent.js";
 import { hydrateContext } from "../scoring/hydrate-context.js";
 import type { ModelSlot } from "../scoring/model-slot.js";
 import type { Scores } from "./answer.js";
@@ -24,7 +25,12 @@ export interface MemberFacts {
   readonly profile: Profile | null;
   readonly state: FeatureState;
   readonly stage: Stage;
+  /** The one zone they are in, for display; null where it may be several. */
   readonly zone: string | null;
+  /** Every zone they may be in; [] = unknown. */
+  readonly zones: readonly string[];
+  /** Whose law counts, `US-FL` or `CN`; null = unknown. */
+  readonly jurisdiction: string | null;
 }
 
 export interface Scored {
@@ -50,12 +56,15 @@ export interface ScoringDependencies {
 export function factsOf(record: MemberRecord, now: number, config: Config): MemberFacts {
   const state = decodeState(record.state);
   const { profile, id } = record;
+  const zones = zonesOf(profile);
   return {
     id,
     profile,
     state,
     stage: stageOf(state, now, config.stages),
-    zone: zoneOf(profile),
+    zone: zones.length === 1 ? zones[0]! : null,
+    zones,
+    jurisdiction: jurisdictionOf(profile),
   };
 }
 

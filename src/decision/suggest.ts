@@ -7,6 +7,7 @@ import type { Coupon } from "../catalog/records.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import type { ChannelConfig, Config, PlacementConfig } from "../config.js";
 import type { Stage } from "../features/stage.js";
+import { windowFor } from "../policy/calling-window.js";
 import type { Suggestion } from "./answer.js";
 import { type ChannelChoice, chooseChannel } from "./channel.js";
 import { type CouponChoice, chooseCoupon, openCoupons } from "./coupon.js";
@@ -81,7 +82,8 @@ export function suggest(input: SuggestInput): Suggested {
     if (treatment.channel === null) unreached.push(i);
     else keepBest(shown, treatment, input.limit);
   }
-  const suggestions = shown.map((treatment, at) => present(input, treatment, at + 1));
+  const contactAt = contactTime(input);
+  const suggestions = shown.map((treatment, at) => present(input, treatment, at + 1, contactAt));
   return { suggestions, unreached };
 }
 
@@ -94,7 +96,20 @@ function keepBest(best: Treatment[], next: Treatment, limit: number): void {
   best.splice(at, 0, next);
 }
 
-function present(input: SuggestInput, treatment: Treatment, rank: number): Suggestion {
+/** When to reach the member, ISO 8601; null where we do not start the contact, or know no hour for it. */
+function contactTime({ placement, facts, config, now }: SuggestInput): string | null {
+  if (placement.kind !== "outbound" || facts === null) return null;
+  const window = windowFor(config.callingWindows, facts.jurisdiction);
+  const at = bestContactAt(facts.state.hours, facts.zones, window, now);
+  return at === null ? null : new Date(at).toISOString();
+}
+
+function present(
+  input: SuggestInput,
+  treatment: Treatment,
+  rank: number,
+  contactAt: string | null,
+): Suggestion {
   const { snapshot, set, request, artifacts, language, facts, config } = input;
   const { i, coupon, channel, propensity, expectedValue } = treatment;
   const index = set.product[i]!;
@@ -108,10 +123,6 @@ function present(input: SuggestInput, treatment: Treatment, rank: number): Sugge
   const name = product.name ?? product.id;
   const said = price === null ? null : money(price, config.currency, language);
   const pitch = { name, price: said, coupon: coupon?.coupon.label ?? null, reason: reasons[0] };
-  const contactAt =
-    input.placement.kind === "outbound" && facts !== null
-      ? bestContactAt(facts.state.hours, facts.zone, input.now)
-      : null;
   return {
     rank,
     kind: kindOf(facts?.stage ?? null, found),
@@ -124,7 +135,7 @@ function present(input: SuggestInput, treatment: Treatment, rank: number): Sugge
     },
     coupon: coupon === null ? null : { id: coupon.coupon.id, label: coupon.coupon.label },
     channel: channel!.id,
-    contactAt: contactAt === null ? null : new Date(contactAt).toISOString(),
+    contactAt,
     script: scriptOf(pitch, language),
     ...(propensity === undefined ? {} : { propensity, expectedValue }),
     reasons,

@@ -1,81 +1,57 @@
-/** A member's time zone: their own, else that of a phone prefix with a single zone, else unknown. */
+/** Which time zones a member may be in: their own, else those of the phones we would dial. */
+import { isZone, utcOffsetMs } from "./clock.js";
+import { zonesOfPhone } from "./phone-zones.js";
 import type { Profile } from "./profile.js";
 
-/** Countries (by calling code) that lie in one zone; others are unknown without a zone of their own. */
-const SINGLE_ZONE_PREFIXES: readonly (readonly [prefix: string, zone: string])[] = [
-  ["+852", "Asia/Hong_Kong"],
-  ["+853", "Asia/Macau"],
-  ["+886", "Asia/Taipei"],
-  ["+86", "Asia/Shanghai"],
-  ["+81", "Asia/Tokyo"],
-  ["+82", "Asia/Seoul"],
-  ["+65", "Asia/Singapore"],
-  ["+91", "Asia/Kolkata"],
-  ["+44", "Europe/London"],
-  ["+353", "Europe/Dublin"],
-  ["+49", "Europe/Berlin"],
-  ["+31", "Europe/Amsterdam"],
-  ["+32", "Europe/Brussels"],
-  ["+41", "Europe/Zurich"],
-  ["+43", "Europe/Vienna"],
-  ["+39", "Europe/Rome"],
-  ["+48", "Europe/Warsaw"],
-  ["+46", "Europe/Stockholm"],
-];
-
-export function zoneOf(profile: Profile | null): string | null {
-  if (profile?.timezone !== undefined && isZone(profile.timezone)) return profile.timezone;
-  const { phone } = profile ?? {};
-  if (phone === undefined) return null;
-  return SINGLE_ZONE_PREFIXES.find(([prefix]) => phone.startsWith(prefix))?.[1] ?? null;
-}
-
-const formats = new Map<string, Intl.DateTimeFormat | null>();
-const offsets = new Map<string, { span: number; offsetHours: number }>();
 const HOUR_MS = 3_600_000;
-const SPAN_MS = HOUR_MS / 2;
-/** Zones come from members' records: the caches must not grow with their imagination. */
-const CACHE_LIMIT = 1000;
+const NONE: readonly string[] = Object.freeze([]);
+/** One array a set of zones, so that a million members share a few hundred. */
+const shared = new Map<string, readonly string[]>();
+/** Names of zones come from members' records: what is shared must not grow with them. */
+const SHARED_MAX = 10_000;
 
-function formatOf(zone: string): Intl.DateTimeFormat | null {
-  const known = formats.get(zone);
-  if (known !== undefined) return known;
-  if (formats.size >= CACHE_LIMIT) formats.clear();
-  let format: Intl.DateTimeFormat | null = null;
-  try {
-    format = new Intl.DateTimeFormat("en-US", {
-      timeZone: zone,
-      hourCycle: "h23",
-      year: "numeric",
-      month: "numeric",
-      day: "numeric",
-      hour: "numeric",
-      minute: "numeric",
-      second: "numeric",
-    });
-  } catch {
-    // Not a zone: remembered as such.
+function share(key: string, zones: () => readonly string[]): readonly string[] {
+  let found = shared.get(key);
+  if (found === undefined) {
+    found = Object.freeze(zones());
+    if (shared.size >= SHARED_MAX) shared.clear();
+    shared.set(key, found);
   }
-  formats.set(zone, format);
-  return format;
+  return found;
 }
 
-export const isZone = (zone: string): boolean => formatOf(zone) !== null;
+/** Zones of every phone; [] as soon as one of them is unknown, since we may dial that one. */
+function zonesOfPhones(phones: readonly string[]): readonly string[] {
+  const each = phones.map(zonesOfPhone);
+  if (each.some((zones) => zones.length === 0)) return NONE;
+  const union = [...new Set(each.flat())].sort();
+  return share(union.join(), () => union);
+}
 
-/** Hours east of UTC at an instant (epoch ms); 0 for an unknown zone. Cached by the half hour: no change of clocks lies inside one. */
+/**
+ * Every zone the member may be in: their own valid zone alone, else those of `phone`, else of all
+ * their phones (we may dial any). [] = unknown. Arrays are shared and frozen.
+ */
+export function zonesOf(profile: Profile | null, phone?: string): readonly string[] {
+  const own = profile?.timezone;
+  if (own !== undefined && isZone(own)) return share(own, () => [own]);
+  if (phone !== undefined) return zonesOfPhone(phone);
+  const others = profile?.phones;
+  if (others !== undefined && others.length > 0) {
+    return zonesOfPhones(profile?.phone === undefined ? others : [profile.phone, ...others]);
+  }
+  return profile?.phone === undefined ? NONE : zonesOfPhone(profile.phone);
+}
+
+/** The one zone a member is in, for display and habits; null where it may be several, or none is known. */
+export function zoneOf(profile: Profile | null): string | null {
+  const zones = zonesOf(profile);
+  return zones.length === 1 ? zones[0]! : null;
+}
+
+/** Hours east of UTC at an instant (epoch ms); 0 for an unknown zone. */
 export function utcOffsetHours(zone: string | null, at: number): number {
   if (zone === null) return 0;
-  const span = Math.floor(at / SPAN_MS);
-  const known = offsets.get(zone);
-  if (known?.span === span) return known.offsetHours;
-  const format = formatOf(zone);
-  if (format === null) return 0;
-  const parts = Object.fromEntries(
-    format.formatToParts(span * SPAN_MS).map((part) => [part.type, Number(part.value)]),
-  ) as Record<"year" | "month" | "day" | "hour" | "minute" | "second", number>;
-  const local = Date.UTC(parts.year, parts.month - 1, parts.day, parts.hour, parts.minute);
-  const offsetHours = (local - span * SPAN_MS) / HOUR_MS;
-  if (offsets.size >= CACHE_LIMIT) offsets.clear();
-  offsets.set(zone, { span, offsetHours });
-  return offsetHours;
+  const offsetMs = utcOffsetMs(zone, at);
+  return Number.isNaN(offsetMs) ? 0 : offsetMs / HOUR_MS;
 }

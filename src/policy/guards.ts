@@ -5,7 +5,8 @@
 import type { ChannelConfig } from "../config.js";
 import { openComplaints } from "../features/activity.js";
 import type { FeatureState } from "../features/state.js";
-import type { Consent, Profile } from "../members/profile.js";
+import type { Profile } from "../members/profile.js";
+import { consentBar, jurisdictionOf } from "./consent.js";
 
 export type CareCode = "open_complaint" | "vulnerable";
 export type BarCode =
@@ -27,12 +28,6 @@ export const isPersonal = (profile: Profile | null): boolean => profile?.persona
 
 const MARKETING = "marketing";
 
-function consentOf(profile: Profile | null, channel: string): Consent | undefined {
-  return profile?.consents?.find(
-    (consent) => consent.channel === channel && consent.purpose === MARKETING,
-  );
-}
-
 /**
  * Why we may not start a contact with this member on this channel; null when we may. Jurisdiction
  * `CN` (as every channel whose configuration says so) takes an absent consent as refusal.
@@ -44,10 +39,8 @@ export function outboundBar(
 ): BarCode | null {
   if (!channel.outbound) return "channel_inbound_only";
   if (profile === null || profile.doNotContact === true) return "do_not_contact";
-  const consent = consentOf(profile, channel.id);
-  if (consent !== undefined && consent.status !== "granted") return "consent_refused";
-  const byDefault = channel.consentByDefault && profile.jurisdiction !== "CN";
-  if (consent === undefined && !byDefault) return "consent_missing";
+  const bar = consentBar(profile, channel, MARKETING, jurisdictionOf(profile));
+  if (bar !== null) return bar;
   return zone === null ? "timezone_unknown" : null;
 }
 

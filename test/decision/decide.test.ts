@@ -309,7 +309,8 @@ describe("guards", () => {
       [{ phone: "+8613800138000", consents }, "sms", undefined],
       [{ consents }, undefined, "no_open_channel"],
       [{ timezone: "Mars/Olympus", consents }, undefined, "no_open_channel"],
-      [{ phone: "+12025550100", consents }, undefined, "no_open_channel"],
+      [{ phone: "+12025550100", consents }, "sms", undefined],
+      [{ phone: "+80012345678", consents }, undefined, "no_open_channel"],
       [{ ...SHANGHAI }, undefined, "no_open_channel"],
       [{ ...SHANGHAI, consents, doNotContact: true }, undefined, "no_open_channel"],
     ];

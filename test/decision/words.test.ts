@@ -1,7 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { CallingWindowConfig } from "../../src/config.js";
 import { careScript, languageOf, scriptOf } from "../../src/decision/script.js";
 import { bestContactAt } from "../../src/decision/timing.js";
 import type { MemberEvent } from "../../src/events/event.js";
+import { isOpenAt, nextOpening } from "../../src/policy/calling-window.js";
 import { anEvent, NOW } from "../support/builders.js";
 import { foldAll } from "../support/core.js";
 
@@ -12,25 +15,56 @@ const at = (time: string) => Date.parse(time);
 /** Something the member did, at a UTC time. */
 const did = (time: string, id = time) => anEvent({ id, type: "visit", at: at(time) });
 
+const WINDOW: CallingWindowConfig = { jurisdiction: "*", from: "08:00", until: "21:00" };
+const best = (
+  hours: ReturnType<typeof hoursOf>,
+  zones: readonly string[],
+  now: number,
+  over: Partial<CallingWindowConfig> = {},
+) => bestContactAt(hours, zones, { ...WINDOW, ...over }, now);
+
 describe("the hour of a contact", () => {
-  it("is nobody's guess where the zone is unknown", () => {
-    expect(bestContactAt(hoursOf(), null, NOW)).toBeNull();
+  it("is nobody's guess where the zone is unknown, or no window is configured", () => {
+    expect(best(hoursOf(), [], NOW)).toBeNull();
+    expect(best(hoursOf(), ["Mars/Base"], NOW)).toBeNull();
+    expect(bestContactAt(hoursOf(), [SHANGHAI], null, NOW)).toBeNull();
   });
 
-  it("is the next morning's opening for somebody of whom no habit is known", () => {
+  it("is the next morning for somebody of whom no habit is known", () => {
     // NOW is 20:00 in Shanghai.
-    expect(bestContactAt(hoursOf(), SHANGHAI, NOW)).toBe(at("2026-06-16T09:00:00+08:00"));
+    expect(best(hoursOf(), [SHANGHAI], NOW)).toBe(at("2026-06-16T09:00:00+08:00"));
     const early = at("2026-06-15T07:00:00+08:00");
-    expect(bestContactAt(hoursOf(), SHANGHAI, early)).toBe(at("2026-06-15T09:00:00+08:00"));
+    expect(best(hoursOf(), [SHANGHAI], early)).toBe(at("2026-06-15T09:00:00+08:00"));
   });
 
-  it("is the member's own two hours, in their own zone, always ahead", () => {
+  it("is the member's own two hours, in their own zone, today where they are still ahead", () => {
     const hours = hoursOf(did("2026-06-01T06:30:00Z"), did("2026-06-02T06:10:00Z"));
     // 14:00 in Shanghai: the slots 13–15 and 14–16 hold it, the earlier one is taken.
-    expect(bestContactAt(hours, SHANGHAI, NOW)).toBe(at("2026-06-16T13:00:00+08:00"));
-    // 07:00 in London is no hour for a call.
-    const london = bestContactAt(hours, "Europe/London", NOW)!;
-    expect(new Date(london).toISOString()).toBe("2026-06-16T08:00:00.000Z");
+    expect(best(hours, [SHANGHAI], NOW)).toBe(at("2026-06-16T13:00:00+08:00"));
+    const noon = at("2026-06-15T12:30:00+08:00");
+    expect(best(hours, [SHANGHAI], noon)).toBe(at("2026-06-15T13:00:00+08:00"));
+    // 07:00 in London is no hour for a call: any other is as good, and the next one comes first.
+    expect(best(hours, ["Europe/London"], NOW)).toBe(at("2026-06-15T14:00:00+01:00"));
+  });
+
+  it("waits for the next day the window opens", () => {
+    const hours = hoursOf(did("2026-06-01T06:30:00Z"));
+    const saturday = at("2026-06-20T12:00:00+08:00");
+    expect(best(hours, [SHANGHAI], saturday, { days: [1, 2, 3, 4, 5] })).toBe(
+      at("2026-06-22T13:00:00+08:00"),
+    );
+    expect(best(hours, [SHANGHAI], NOW, { closedDates: ["2026-06-16"] })).toBe(
+      at("2026-06-17T13:00:00+08:00"),
+    );
+  });
+
+  it("is within an opening that is short or at an odd hour", () => {
+    expect(best(hoursOf(), [SHANGHAI], NOW, { from: "10:15", until: "11:30" })).toBe(
+      at("2026-06-16T10:15:00+08:00"),
+    );
+    expect(best(hoursOf(), [SHANGHAI], NOW, { from: "21:00", until: "24:00" })).toBe(
+      at("2026-06-15T21:00:00+08:00"),
+    );
   });
 
   it("is decent wherever the member lives and whenever they are awake", () => {
@@ -45,7 +79,7 @@ describe("the hour of a contact", () => {
       ]) {
         for (let later = 0; later < 24; later += 5) {
           const now = NOW + later * HOUR_MS;
-          const start = bestContactAt(hours, zone, now)!;
+          const start = best(hours, [zone], now)!;
           const format = { timeZone: zone, hour: "2-digit", hourCycle: "h23" } as const;
           const local = Number(new Intl.DateTimeFormat("en", format).format(start));
           expect(local).toBeGreaterThanOrEqual(9);
@@ -55,6 +89,32 @@ describe("the hour of a contact", () => {
         }
       }
     }
+  });
+
+  it("is never outside the window in any zone, nor in the past, and is found where one opens", () => {
+    const zone = fc.constantFrom("America/New_York", "America/Chicago", "Europe/London", SHANGHAI);
+    const times = fc.constantFrom(["08:00", "21:00"], ["00:00", "24:00"], ["17:30", "18:15"]);
+    const instant = fc.integer({
+      min: at("2026-01-01T00:00:00Z"),
+      max: at("2027-12-31T00:00:00Z"),
+    });
+    const did14 = hoursOf(did("2026-06-01T14:30:00Z"));
+    fc.assert(
+      fc.property(
+        fc.array(zone, { minLength: 1, maxLength: 2 }),
+        times,
+        instant,
+        (zones, time, now) => {
+          const window = { ...WINDOW, from: time[0]!, until: time[1]! };
+          const start = bestContactAt(did14, zones, window, now);
+          expect(start === null).toBe(nextOpening(window, zones, now) === null);
+          if (start === null) return;
+          expect(start).toBeGreaterThanOrEqual(now);
+          expect(isOpenAt(window, zones, start)).toBe(true);
+        },
+      ),
+      { numRuns: 500 },
+    );
   });
 });
 

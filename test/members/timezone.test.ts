@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { isZone, utcOffsetHours, zoneOf } from "../../src/members/timezone.js";
+import { utcOffsetHours, zoneOf, zonesOf } from "../../src/members/timezone.js";
 
-const member = (over: { timezone?: string; phone?: string }) => ({
+const member = (over: { timezone?: string; phone?: string; phones?: string[] }) => ({
   id: "m",
   createdAt: 1,
   updatedAt: 1,
@@ -19,11 +19,43 @@ describe("a member's time zone", () => {
     expect(zoneOf(null)).toBeNull();
   });
 
-  it("is unknown where a country has several, and falls back from a zone that is none", () => {
-    expect(zoneOf(member({ phone: "+12125550123" }))).toBeNull();
+  it("is unknown where a number may lie in several, and falls back from a zone that is none", () => {
+    expect(zoneOf(member({ phone: "+18505550123" }))).toBeNull();
+    expect(zoneOf(member({ phone: "+12125550123" }))).toBe("America/New_York");
     expect(zoneOf(member({ timezone: "Mars/Base", phone: "+442079460958" }))).toBe("Europe/London");
     expect(zoneOf(member({ timezone: "Mars/Base" }))).toBeNull();
-    expect([isZone("Asia/Tokyo"), isZone("Tokyo"), isZone("")]).toEqual([true, false, false]);
+  });
+});
+
+describe("the zones a member may be in", () => {
+  const phones = ["+442079460958", "+8613812345678"];
+
+  it("are their own alone, whatever their phones say", () => {
+    const traveller = member({ timezone: "Europe/Paris", phone: "+79161234567", phones });
+    expect(zonesOf(traveller)).toEqual(["Europe/Paris"]);
+    expect(zonesOf(traveller, "+12125550123")).toEqual(["Europe/Paris"]);
+  });
+
+  it("are those of every phone we may dial, or of the one we will", () => {
+    const two = member({ phone: "+12125550123", phones });
+    expect(zonesOf(two)).toEqual(["America/New_York", "Asia/Shanghai", "Europe/London"]);
+    expect(zonesOf(member({ phones }))).toEqual(["Asia/Shanghai", "Europe/London"]);
+    expect(zonesOf(two, "+442079460958")).toEqual(["Europe/London"]);
+    expect(zonesOf(null, "+442079460958")).toEqual(["Europe/London"]);
+    expect(zonesOf(member({ phone: phones[0], phones: [phones[0]!] }))).toEqual(["Europe/London"]);
+  });
+
+  it("are unknown as soon as one of those phones is", () => {
+    expect(zonesOf(member({ phone: phones[0], phones: ["+80012345678"] }))).toEqual([]);
+    expect(zonesOf(member({ phone: "+80012345678" }))).toEqual([]);
+    expect(zonesOf(member({}))).toEqual([]);
+    expect(zonesOf(null)).toEqual([]);
+  });
+
+  it("are the same array for members alike", () => {
+    const zones = zonesOf(member({ timezone: "Asia/Tokyo" }));
+    expect(zonesOf(member({ timezone: "Asia/Tokyo" }))).toBe(zones);
+    expect(zonesOf(member({ phones }))).toBe(zonesOf(member({ phones: [...phones].reverse() })));
   });
 });
 
