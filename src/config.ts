@@ -118,6 +118,45 @@ const popSchema = z.object({
     .prefault({}),
 });
 
+/** `24h`, `7d`: at most 366 days. */
+const rollingSchema = z
+  .string()
+  .regex(/^[1-9]\d{0,3}[hd]$/, "hours or days, as in 24h or 7d")
+  .refine((text) => rollingMs(text) <= 366 * 86_400_000, "at most 366 days");
+
+/** Milliseconds of `24h` or `7d`. */
+export const rollingMs = (text: string): number =>
+  Number.parseInt(text, 10) * (text.endsWith("h") ? 3_600_000 : 86_400_000);
+
+const capSchema = z.strictObject({
+  /** What is counted: contacts with one member (merged ones together), or on one phone number. */
+  per: z.enum(["member", "phone"]),
+  /** Absent: every channel. */
+  channel: z.string().min(1).max(64).optional(),
+  /** true: only contacts about the same offer. */
+  offer: z.boolean().default(false),
+  max: z.number().int().min(1).max(50),
+  window: z.union([
+    z.strictObject({ rolling: rollingSchema }),
+    z.strictObject({ calendar: z.enum(["day", "week", "month"]) }),
+  ]),
+});
+
+const contactPolicySchema = z.strictObject({
+  /** IANA zone in which days, weeks (from Monday) and months begin; absent: `timezone`. */
+  timezone: z.string().optional(),
+  /** Absent: the defaults of docs/contact-policy.md. */
+  caps: z.array(capSchema).max(32).optional(),
+  /** Days after a refusal in which the offer refused is not made again, on any channel. */
+  coolDownDays: z.number().min(0).max(366).default(30),
+  /** Days after a refusal in which nothing is offered by us on its channel; absent: `coolDownDays`. */
+  channelCoolDownDays: z.number().min(0).max(366).optional(),
+  /** Days a "later" without a time of its own waits. */
+  laterDays: z.number().positive().max(366).default(7),
+  /** A place that is reserved and neither confirmed nor released comes back after this time. */
+  reservationSeconds: z.number().int().min(1).max(86_400).default(900),
+});
+
 const jobsSchema = z.object({
   /** Cron patterns (BullMQ); null switches a schedule off. */
   archive: z.string().nullable().default("*/10 * * * *"),
@@ -158,6 +197,7 @@ const fileSchema = z.strictObject({
     .default([{ jurisdiction: "*", from: "08:00", until: "21:00" }]),
   stages: stagesSchema.prefault({}),
   jobs: jobsSchema.prefault({}),
+  contactPolicy: contactPolicySchema.prefault({}),
   /** Silence of a worker, in seconds, after which its jobs are given to another. */
   jobTakeoverSeconds: z.number().min(2).max(600).default(15),
   /** Days an event id is remembered, so that a repeat is recognised. */
@@ -170,6 +210,11 @@ const fileSchema = z.strictObject({
     .object({
       /** Share of a product's margin a coupon may cost at most. */
       maxMarginShare: z.number().min(0).max(1).default(0.5),
+      /**
+       * Jurisdiction → whether coupons may be chosen person by person; `*` for those not named. Where
+       * not, published eligibility decides: everybody of the eligible group gets the same.
+       */
+      personal: z.record(z.string(), z.boolean()).default({ "*": true, CN: false }),
     })
     .prefault({}),
   budgetMs: z.number().min(5).max(10_000).default(50),
@@ -189,6 +234,8 @@ export type PlacementConfig = z.infer<typeof placementSchema>;
 export type CallingWindowConfig = z.infer<typeof callingWindowSchema>;
 export type StagesConfig = z.infer<typeof stagesSchema>;
 export type JobsConfig = z.infer<typeof jobsSchema>;
+export type ContactPolicyConfig = z.infer<typeof contactPolicySchema>;
+export type CapConfig = z.infer<typeof capSchema>;
 
 export interface Config extends FileConfig {
   readonly port: number;
@@ -251,12 +298,26 @@ function crossCheck(file: FileConfig): string[] {
   for (const twice of new Set(jurisdictions.filter((one, i) => jurisdictions.indexOf(one) < i))) {
     faults.push(`callingWindows: ${twice} stands twice`);
   }
-  try {
-    new Intl.DateTimeFormat("en", { timeZone: file.timezone });
-  } catch {
-    faults.push(`timezone: ${file.timezone} is not an IANA zone`);
+  for (const { channel } of file.contactPolicy.caps ?? []) {
+    if (channel !== undefined && !channelIds.has(channel)) {
+      faults.push(`contactPolicy.caps: names channel ${channel}, which is not declared`);
+    }
+  }
+  if (!isZone(file.timezone)) faults.push(`timezone: ${file.timezone} is not an IANA zone`);
+  const { timezone } = file.contactPolicy;
+  if (timezone !== undefined && !isZone(timezone)) {
+    faults.push(`contactPolicy.timezone: ${timezone} is not an IANA zone`);
   }
   return faults;
+}
+
+function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en", { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**

@@ -19,10 +19,12 @@ import {
   schemaHashOf,
 } from "./features/feature-schema.js";
 import { decodeState, encodeState, fold, merge } from "./features/state.js";
+import { ContactStore } from "./members/contact-store.js";
 import { IdentityStore } from "./members/identity.js";
 import { MemberStore } from "./members/member-store.js";
 import { Members } from "./members/members.js";
 import { Suppressions } from "./members/suppressions.js";
+import { ContactPolicy } from "./policy/contact-policy.js";
 import {
   closeRedis,
   connectRedis,
@@ -49,6 +51,8 @@ export interface Core {
   readonly store: MemberStore;
   readonly members: Members;
   readonly suppressions: Suppressions;
+  readonly contactPolicy: ContactPolicy;
+  readonly contacts: ContactStore;
   readonly codec: StateCodec;
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
@@ -97,8 +101,11 @@ export async function openCore(
   const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =>
     a === null && b === null ? null : encodeState(merge(decodeState(a), decodeState(b)));
   const members = new Members(store, new IdentityStore(client), mergeStates, config.defaultRegion);
+  const finishMerge = (from: string) => members.finishMerge(from);
+  const contactPolicy = new ContactPolicy(config);
+  const contacts = new ContactStore(client, { finishMerge, keptMs: contactPolicy.keptMs });
   const codec = { decode: decodeState, fold, encode: encodeState };
-  const writer = new MemberWriter(store, codec, (from) => members.finishMerge(from));
+  const writer = new MemberWriter(store, codec, finishMerge);
   const channels = config.channels.map(({ id }) => id);
   const optOut = createOptOut({ members, suppressions, channels });
   return {
@@ -111,6 +118,8 @@ export async function openCore(
     store,
     members,
     suppressions,
+    contactPolicy,
+    contacts,
     codec,
     writer,
     ingest: new Ingest(writer, members, productFacts(catalog), config, optOut),

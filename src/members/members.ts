@@ -5,6 +5,7 @@ import type { LogRecord } from "../events/log-record.js";
 import { backOff } from "../redis/back-off.js";
 import { partitionOf } from "../redis/keys.js";
 import { combineProfiles, partsOf } from "./combine-profiles.js";
+import { mergeContacts } from "./contacts.js";
 import {
   type Identity,
   type IdentityStore,
@@ -146,12 +147,13 @@ export class Members {
           expectedVersion: target.version,
           state: this.mergeStates(target.state, source.state),
           profile,
+          contacts: mergeContacts(target.contacts, source.contacts),
         };
         if (!(await this.commit(write, mergeRecord(target.id, from)))) continue;
         await this.settleLinks(target, profile);
       }
       await this.flatten(profile, target.id);
-      const clear = { id: from, expectedVersion: source.version, state: null, profile: null };
+      const clear = { id: from, expectedVersion: source.version, ...NOTHING_LEFT };
       if (await this.commit(clear)) return profile;
     }
     throw contended();

@@ -116,6 +116,14 @@ const identityTag = (kind: string, value: string): string =>
 /** Hash: the members one identity (phone, email, account, visitor) leads to. */
 export const identityKey = (kind: string, value: string): string => `i:${identityTag(kind, value)}`;
 
+/** String, packed: contacts made and reserved on one phone number; in the slot of the number. */
+export const phoneContactsKey = (e164: string): string => `contacts:${identityTag("phone", e164)}`;
+
+/** Who got which coupon (`issues`, `members`, `open`), all of one coupon in one slot. */
+export const couponLedgerKey = (coupon: string, part: string): string =>
+  `coupon:{${encodeTag(coupon)}}:${part}`;
+export const couponLedgerPattern = "coupon:{*";
+
 /** SCAN pattern of identity records. */
 export const identityKeyPattern = "i:{*";
 

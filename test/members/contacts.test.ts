@@ -1,0 +1,134 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  CONTACTS_MAX,
+  type Contact,
+  decodeContacts,
+  encodeContacts,
+  liveContacts,
+  unionContacts,
+} from "../../src/members/contacts.js";
+import { NOW } from "../support/builders.js";
+
+const contact = (over: Partial<Contact> = {}): Contact => ({
+  token: "d_1",
+  at: NOW,
+  until: 0,
+  channel: "phone",
+  offer: null,
+  outcome: null,
+  outcomeAt: 0,
+  again: 0,
+  ...over,
+});
+
+const instant = fc.integer({ min: NOW - 50, max: NOW });
+const contactArbitrary: fc.Arbitrary<Contact> = fc
+  .record({
+    // Few, so that sets overlap; some with characters beyond ASCII.
+    token: fc.constantFrom(...Array.from({ length: 24 }, (_, i) => `d_${i}`), "令牌"),
+    at: instant,
+    until: fc.oneof(fc.constant(0), fc.constant(1), instant),
+    channel: fc.constantFrom("phone", "sms", "电话"),
+    offer: fc.option(fc.constantFrom("p1", "p2", "x".repeat(200))),
+    outcome: fc.option(fc.constantFrom("accepted", "refused", "later")),
+    outcomeAt: instant,
+    again: instant,
+  })
+  .map((one) => ({
+    ...one,
+    outcomeAt: one.outcome === null ? 0 : one.outcomeAt,
+    again: one.outcome === "later" ? one.again : 0,
+  }));
+const setArbitrary = fc
+  .array(contactArbitrary, { maxLength: 20 })
+  .map((all) => unionContacts(all, []));
+
+describe("a set of contacts", () => {
+  it("is the same after packing and unpacking", () => {
+    fc.assert(
+      fc.property(setArbitrary, (set) => {
+        expect(decodeContacts(encodeContacts(set))).toEqual(set);
+      }),
+    );
+  });
+
+  it("unites in any order and grouping, and with itself changes nothing", () => {
+    fc.assert(
+      fc.property(setArbitrary, setArbitrary, setArbitrary, (a, b, c) => {
+        const packed = encodeContacts(unionContacts(a, b));
+        expect(encodeContacts(unionContacts(b, a))).toEqual(packed);
+        expect(unionContacts(unionContacts(a, b), c)).toEqual(
+          unionContacts(a, unionContacts(b, c)),
+        );
+        expect(unionContacts(a, a)).toEqual(a);
+      }),
+    );
+  });
+
+  it("unites the same way when it holds more than is kept", () => {
+    const many = fc
+      .uniqueArray(
+        fc.record({
+          n: fc.integer({ min: 0, max: 400 }),
+          channel: fc.constantFrom("phone", "sms", "app", "app", "app"),
+          outcome: fc.option(fc.constantFrom("refused", "accepted"), { freq: 2 }),
+        }),
+        { selector: ({ n }) => n, minLength: 150, maxLength: 250 },
+      )
+      .map((all) =>
+        all.map(({ n, channel, outcome }) =>
+          contact({ token: `d_${n}`, at: NOW - n, channel, outcome, outcomeAt: outcome ? NOW : 0 }),
+        ),
+      );
+    fc.assert(
+      fc.property(many, fc.integer({ min: 1, max: 99 }), (all, share) => {
+        const cut = Math.floor((all.length * share) / 100);
+        const [a, b] = [unionContacts(all.slice(0, cut), []), unionContacts(all.slice(cut), [])];
+        const whole = unionContacts(all, []);
+        expect(whole.length).toBe(CONTACTS_MAX);
+        expect(unionContacts(a, b)).toEqual(whole);
+        expect(unionContacts(b, a)).toEqual(whole);
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it("keeps what a made contact and its reservation say as one made contact", () => {
+    const reserved = contact({ at: NOW - 100, until: NOW + 900_000, offer: "p1" });
+    const made = contact({ at: NOW, until: 0, outcome: "refused", outcomeAt: NOW + 5 });
+    expect(unionContacts([reserved], [made])).toEqual([{ ...made, offer: "p1" }]);
+  });
+
+  it("does not let a flood on one channel hide a call or a refusal", () => {
+    const flood = Array.from({ length: 200 }, (_, i) =>
+      contact({ token: `push_${i}`, at: NOW - i, channel: "app" }),
+    );
+    const call = contact({ token: "call", at: NOW - 86_400_000 });
+    const refusal = contact({
+      token: "no",
+      at: NOW - 2 * 86_400_000,
+      channel: "app",
+      outcome: "refused",
+      outcomeAt: NOW - 86_400_000,
+    });
+    const tokens = unionContacts(flood, [call, refusal]).map(({ token }) => token);
+    expect(tokens).toHaveLength(CONTACTS_MAX);
+    expect(tokens).toEqual(expect.arrayContaining(["call", "no", "push_0"]));
+  });
+
+  it("forgets expired reservations and what is older than any limit", () => {
+    const expired = contact({ token: "a", until: NOW });
+    const held = contact({ token: "b", until: NOW + 1 });
+    const old = contact({ token: "c", at: NOW - 1000 });
+    const refusedLately = contact({ ...old, token: "d", outcome: "refused", outcomeAt: NOW - 999 });
+    const kept = liveContacts([expired, held, old, refusedLately], NOW, 1000);
+    expect(kept.map(({ token }) => token)).toEqual(["b", "d"]);
+  });
+
+  it("that cannot be read is refused", () => {
+    expect(() => decodeContacts(Buffer.from([0x93, 1, 2, 3]))).toThrow("not readable");
+    expect(() => decodeContacts(Buffer.from("nonsense"))).toThrow("not readable");
+    expect(() => decodeContacts(Buffer.from([0x98, 0xd9, 0xff]))).toThrow("not readable");
+  });
+});
