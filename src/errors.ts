@@ -153,6 +153,11 @@ export const ERRORS = define({
     remedy: "Send E.164 (+…), 00…, or a national number of the configured default region.",
   },
   coupon_unknown: { status: 404, title: "There is no such coupon", remedy: "Check the id." },
+  experiment_unknown: {
+    status: 404,
+    title: "There is no such experiment",
+    remedy: "GET /v1/experiments lists them.",
+  },
   suppression_unknown: {
     status: 404,
     title: "This identity is not on the suppression list",

@@ -1,5 +1,6 @@
 /** The Services HTTP asks for, over the core: thin adapters, no decisions of their own. */
 import { setTimeout as sleep } from "node:timers/promises";
+import { catalogServices } from "./catalog-services.js";
 import type { Core, Followed } from "./core.js";
 import type { RecommendationRequest } from "./decision/answer.js";
 import { type DecideDependencies, decide } from "./decision/decide.js";
@@ -66,8 +67,7 @@ export function createServices(parts: ServiceParts): Services {
       return core.ingest.ingest(events);
     },
     members: memberService(core, lastScores),
-    products: productService(core),
-    coupons: couponService(core),
+    ...catalogServices(core),
     suppressions: suppressionService(core),
     models: modelService(parts),
     jobs: jobService(parts.queue),
@@ -153,61 +153,6 @@ function memberService(core: Core, lastScores: LastScores): MemberService {
       const { items: events } = await timelineOf(log, record, { limit: Number.POSITIVE_INFINITY });
       return { member: record.profile ?? { id: record.id, createdAt: 0, updatedAt: 0 }, events };
     },
-  };
-}
-
-function productService({ catalog }: Core): Services["products"] {
-  const { store } = catalog;
-  return {
-    async put(id, input) {
-      const product = await store.putProduct(id, input);
-      await catalog.refresh();
-      return product;
-    },
-    async putMany(products) {
-      const refused = await store.putProducts(products);
-      await catalog.refresh();
-      const byIndex = new Map(refused.map(({ index, error }) => [index, error]));
-      return products.map((_, index) => {
-        const error = byIndex.get(index);
-        return error === undefined ? undefined : { code: error.code, detail: error.detail };
-      });
-    },
-    async get(id) {
-      const product = await store.getProduct(id);
-      if (product === null) throw new CuecardError("product_unknown", "no product has this id");
-      return product;
-    },
-    async delete(id) {
-      if (!(await store.deleteProduct(id))) {
-        throw new CuecardError("product_unknown", "no product has this id");
-      }
-      await catalog.refresh();
-    },
-    list: ({ limit, cursor }) => store.listProducts(limit, cursor),
-  };
-}
-
-function couponService({ catalog }: Core): Services["coupons"] {
-  const { store } = catalog;
-  return {
-    async put(id, input) {
-      const coupon = await store.putCoupon(id, input);
-      await catalog.refresh();
-      return coupon;
-    },
-    async get(id) {
-      const coupon = await store.getCoupon(id);
-      if (coupon === null) throw new CuecardError("coupon_unknown", "no coupon has this id");
-      return coupon;
-    },
-    async delete(id) {
-      if (!(await store.deleteCoupon(id))) {
-        throw new CuecardError("coupon_unknown", "no coupon has this id");
-      }
-      await catalog.refresh();
-    },
-    list: ({ limit, cursor }) => store.listCoupons(limit, cursor),
   };
 }
 

@@ -1,7 +1,8 @@
 /** Records → CatalogSnapshot: from scratch, or from the snapshot before and what changed since. */
 import { fingerprint40 } from "../redis/keys.js";
+import type { PlainRecords } from "./catalog-store.js";
 import { GrowingIndex } from "./growing-index.js";
-import type { Coupon, Product } from "./records.js";
+import type { Product } from "./records.js";
 import type { CatalogSnapshot } from "./snapshot.js";
 
 /** Share of the price taken as margin where the record names none. */
@@ -11,7 +12,7 @@ const DAY_MS = 86_400_000;
 export function buildSnapshot(
   version: number,
   products: readonly Product[],
-  coupons: readonly Coupon[] = [],
+  { coupons = [], experiments = [] }: Partial<PlainRecords> = {},
 ): CatalogSnapshot {
   const draft = emptyDraft(products.length);
   const categoryIndex = new Map<string, number>();
@@ -26,19 +27,19 @@ export function buildSnapshot(
     indexOfFingerprint: GrowingIndex.of(draft.fingerprint),
     categories: [...categoryIndex.keys()],
     coupons,
+    experiments,
     ...draft,
   };
 }
 
 export const emptySnapshot = (): CatalogSnapshot => buildSnapshot(0, []);
 
-export interface SnapshotChange {
+/** Records of the plain kinds are absent while none of their kind changed. */
+export interface SnapshotChange extends Partial<PlainRecords> {
   readonly version: number;
   /** Written since; in any order, each id once. */
   readonly written: readonly Product[];
   readonly deleted: readonly string[];
-  /** Absent: as they were. */
-  readonly coupons?: readonly Coupon[];
 }
 
 /**
@@ -48,9 +49,12 @@ export interface SnapshotChange {
  */
 export function nextSnapshot(previous: CatalogSnapshot, change: SnapshotChange): CatalogSnapshot {
   const { version, written } = change;
-  const coupons = change.coupons ?? previous.coupons;
+  const plain = {
+    coupons: change.coupons ?? previous.coupons,
+    experiments: change.experiments ?? previous.experiments,
+  };
   const gone = new Set(change.deleted.filter((id) => previous.indexOf.has(id)));
-  if (written.length === 0 && gone.size === 0) return { ...previous, version, coupons };
+  if (written.length === 0 && gone.size === 0) return { ...previous, version, ...plain };
   const fresh = written.filter((product) => !previous.indexOf.has(product.id));
   if (gone.size > 0) {
     const byId = new Map(written.map((product) => [product.id, product]));
@@ -58,7 +62,7 @@ export function nextSnapshot(previous: CatalogSnapshot, change: SnapshotChange):
     return buildSnapshot(
       version,
       [...kept.map((product) => byId.get(product.id) ?? product), ...fresh],
-      coupons,
+      plain,
     );
   }
   const products = [...previous.products, ...fresh];
@@ -79,7 +83,7 @@ export function nextSnapshot(previous: CatalogSnapshot, change: SnapshotChange):
     describe(draft, index, product, categoryIndex);
   }
   const categories = [...categoryIndex.keys()];
-  return { version, products, indexOf, indexOfFingerprint, categories, coupons, ...draft };
+  return { version, products, indexOf, indexOfFingerprint, categories, ...plain, ...draft };
 }
 
 type Draft = Pick<

@@ -1,4 +1,4 @@
-/** Products and coupons in Redis: the records themselves. What serving reads is the `Catalog`. */
+/** Products, coupons and experiments in Redis: the records themselves. What serving reads is the `Catalog`. */
 import { CuecardError } from "../errors.js";
 import { type RedisClient, toStoreError } from "../redis/clients.js";
 import { catalogKey, catalogVersionKey, fingerprint40 } from "../redis/keys.js";
@@ -10,9 +10,23 @@ import {
   type Refusals,
   registerSeenScript,
 } from "./catalog-scripts.js";
+import type { Experiment, ExperimentInput } from "./experiment.js";
 import type { Coupon, CouponInput, Product, ProductInput } from "./records.js";
 
-export type CatalogKind = "products" | "coupons";
+/** Each kind of record: as PUT takes it and as it is kept. */
+interface Kinds {
+  products: { input: ProductInput; record: Product };
+  coupons: { input: CouponInput; record: Coupon };
+  experiments: { input: ExperimentInput; record: Experiment };
+}
+export type CatalogKind = keyof Kinds;
+export type InputOf<Kind extends CatalogKind> = Kinds[Kind]["input"];
+export type RecordOf<Kind extends CatalogKind> = Kinds[Kind]["record"];
+
+/** Kinds that are few: every process holds all their records, and reads all of them when one changes. */
+export const PLAIN_KINDS = ["coupons", "experiments"] as const;
+export type PlainKind = (typeof PLAIN_KINDS)[number];
+export type PlainRecords = { readonly [Kind in PlainKind]: readonly RecordOf<Kind>[] };
 
 export interface Page<Item> {
   items: Item[];
@@ -40,7 +54,7 @@ export interface RefusedProduct {
 /** Changes since a version: ids by kind, or everything when the store no longer knows. */
 export type CatalogChanges =
   | { version: number; everything: true }
-  | { version: number; everything: false; products: string[]; coupons: string[] };
+  | { version: number; everything: false; ids: Readonly<Record<CatalogKind, readonly string[]>> };
 
 /** Records per script run: Redis is held for about a millisecond by so many. */
 const BATCH_SIZE = 500;
@@ -68,19 +82,54 @@ export class CatalogStore {
     this.#now = now;
   }
 
-  getProduct(id: string): Promise<Product | null> {
-    return this.#get<Product>("products", id);
+  async get<Kind extends CatalogKind>(kind: Kind, id: string): Promise<RecordOf<Kind> | null> {
+    const text = await this.#try(() => this.#client.hget(catalogKey(kind), id));
+    return text === null ? null : JSON.parse(text);
   }
 
-  getCoupon(id: string): Promise<Coupon | null> {
-    return this.#get<Coupon>("coupons", id);
+  /** Replaces the record, keeping its `createdAt`. */
+  async put<Kind extends PlainKind>(
+    kind: Kind,
+    id: string,
+    input: InputOf<Kind>,
+  ): Promise<RecordOf<Kind>> {
+    const now = this.#now();
+    const record = { ...input, id, active: input.active ?? true, updatedAt: now };
+    await this.#run(putRecordsScript, kind, [String(now), id, "", JSON.stringify(record)]);
+    return (await this.get(kind, id)) as RecordOf<Kind>;
+  }
+
+  /**
+   * False when there was none. Events keep naming a product that is gone; it is only no longer
+   * suggested.
+   */
+  async delete(kind: CatalogKind, id: string): Promise<boolean> {
+    const fingerprint = kind === "products" ? fingerprintField(id) : "";
+    return (await this.#run(deleteRecordScript, kind, [id, fingerprint])) === 1;
+  }
+
+  /** Ordered by id (bytes), so a page stays right while records come and go. */
+  async list<Kind extends CatalogKind>(
+    kind: Kind,
+    limit: number,
+    cursor?: string | null,
+  ): Promise<Page<RecordOf<Kind>>> {
+    const after = cursor ? `(${Buffer.from(cursor, "base64url").toString()}` : "-";
+    const ids = await this.#try(() =>
+      this.#client.zrangebylex(idsKey(kind), after, "+", "LIMIT", 0, limit + 1),
+    );
+    const page = ids.slice(0, limit);
+    return {
+      items: await this.getMany(kind, page),
+      nextCursor: ids.length > limit ? Buffer.from(page[limit - 1]).toString("base64url") : null,
+    };
   }
 
   /** Replaces the record, keeping its `createdAt`. @throws `product_id_collision` */
   async putProduct(id: string, input: ProductInput): Promise<Product> {
     const [refused] = await this.putProducts([{ ...input, id }]);
     if (refused) throw refused.error;
-    return (await this.getProduct(id)) as Product;
+    return (await this.get("products", id)) as Product;
   }
 
   /**
@@ -104,31 +153,6 @@ export class CatalogStore {
       refused.push(...refusalsOf(reply, batch, start));
     }
     return refused;
-  }
-
-  async putCoupon(id: string, input: CouponInput): Promise<Coupon> {
-    const now = this.#now();
-    const coupon = { ...input, id, active: input.active ?? true, updatedAt: now };
-    await this.#run(putRecordsScript, "coupons", [String(now), id, "", JSON.stringify(coupon)]);
-    return (await this.getCoupon(id)) as Coupon;
-  }
-
-  /** False when there was none. Events keep naming the product; it is only no longer suggested. */
-  async deleteProduct(id: string): Promise<boolean> {
-    return (await this.#run(deleteRecordScript, "products", [id, fingerprintField(id)])) === 1;
-  }
-
-  async deleteCoupon(id: string): Promise<boolean> {
-    return (await this.#run(deleteRecordScript, "coupons", [id, ""])) === 1;
-  }
-
-  /** Ordered by id (bytes), so a page stays right while records come and go. */
-  listProducts(limit: number, cursor?: string | null): Promise<Page<Product>> {
-    return this.#list<Product>("products", limit, cursor);
-  }
-
-  listCoupons(limit: number, cursor?: string | null): Promise<Page<Coupon>> {
-    return this.#list<Coupon>("coupons", limit, cursor);
   }
 
   /**
@@ -168,15 +192,20 @@ export class CatalogStore {
     const versions = entries.map(([entryId]) => Number.parseInt(entryId, 10));
     const whole = version === since || (versions[0] === since + 1 && versions.length > 0);
     if (!whole) return { version, everything: true };
-    const ids = { products: new Set<string>(), coupons: new Set<string>() };
-    for (const [, [kind, list]] of entries) {
-      for (const id of JSON.parse(list) as string[]) ids[kind as CatalogKind].add(id);
-    }
+    const idsOf = (kind: CatalogKind): string[] => {
+      const ids = entries.flatMap(([, [of, list]]) =>
+        of === kind ? (JSON.parse(list) as string[]) : [],
+      );
+      return [...new Set(ids)];
+    };
     return {
       version: versions.at(-1) ?? version,
       everything: false,
-      products: [...ids.products],
-      coupons: [...ids.coupons],
+      ids: {
+        products: idsOf("products"),
+        coupons: idsOf("coupons"),
+        experiments: idsOf("experiments"),
+      },
     };
   }
 
@@ -209,27 +238,6 @@ export class CatalogStore {
     }
   }
 
-  async #get<Item>(kind: CatalogKind, id: string): Promise<Item | null> {
-    const text = await this.#try(() => this.#client.hget(catalogKey(kind), id));
-    return text === null ? null : (JSON.parse(text) as Item);
-  }
-
-  async #list<Item>(
-    kind: CatalogKind,
-    limit: number,
-    cursor: string | null | undefined,
-  ): Promise<Page<Item>> {
-    const after = cursor ? `(${Buffer.from(cursor, "base64url").toString()}` : "-";
-    const ids = await this.#try(() =>
-      this.#client.zrangebylex(idsKey(kind), after, "+", "LIMIT", 0, limit + 1),
-    );
-    const page = ids.slice(0, limit);
-    return {
-      items: (await this.getMany(kind, page)) as Item[],
-      nextCursor: ids.length > limit ? Buffer.from(page[limit - 1]).toString("base64url") : null,
-    };
-  }
-
   #run<T>(script: Script<T>, kind: CatalogKind, args: readonly (string | Buffer)[]): Promise<T> {
     return this.#try(() => runScript(this.#client, script, keysOf(kind), [kind, ...args]));
   }
@@ -242,8 +250,6 @@ export class CatalogStore {
     }
   }
 }
-
-type RecordOf<Kind extends CatalogKind> = Kind extends "products" ? Product : Coupon;
 
 const fingerprintField = (id: string): string => fingerprint40(id).toString(36);
 

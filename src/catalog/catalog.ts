@@ -5,7 +5,15 @@
 import { isStoreUnavailable, type RedisClient } from "../redis/clients.js";
 import { type Logger, metrics } from "../telemetry.js";
 import { buildSnapshot, emptySnapshot, nextSnapshot } from "./build-snapshot.js";
-import { type CatalogChanges, CatalogStore, dayOf, type SeenProduct } from "./catalog-store.js";
+import {
+  type CatalogChanges,
+  CatalogStore,
+  dayOf,
+  PLAIN_KINDS,
+  type PlainKind,
+  type PlainRecords,
+  type SeenProduct,
+} from "./catalog-store.js";
 import type { CatalogSnapshot } from "./snapshot.js";
 
 export interface CatalogOptions {
@@ -125,7 +133,7 @@ export class Catalog {
     const changes = await this.#changes(before.version);
     if (changes.version !== before.version) {
       this.#snapshot =
-        changes.everything || changes.products.length > INCREMENTAL_MAX
+        changes.everything || changes.ids.products.length > INCREMENTAL_MAX
           ? await this.#load(changes.version)
           : await this.#follow(before, changes);
       metrics.catalogVersion.set(this.#snapshot.version);
@@ -142,20 +150,27 @@ export class Catalog {
   /** The version was read first: what is written meanwhile comes again with the next change. */
   async #load(version: number): Promise<CatalogSnapshot> {
     const products = await this.store.getAll("products");
-    return buildSnapshot(version, products, await this.store.getAll("coupons"));
+    return buildSnapshot(version, products, await this.#plain(PLAIN_KINDS));
   }
 
   async #follow(
     before: CatalogSnapshot,
-    changes: { version: number; products: string[]; coupons: string[] },
+    { version, ids }: Extract<CatalogChanges, { everything: false }>,
   ): Promise<CatalogSnapshot> {
-    const written = await this.store.getMany("products", changes.products);
+    const written = await this.store.getMany("products", ids.products);
     const found = new Set(written.map(({ id }) => id));
     return nextSnapshot(before, {
-      version: changes.version,
+      version,
       written,
-      deleted: changes.products.filter((id) => !found.has(id)),
-      coupons: changes.coupons.length > 0 ? await this.store.getAll("coupons") : undefined,
+      deleted: ids.products.filter((id) => !found.has(id)),
+      ...(await this.#plain(PLAIN_KINDS.filter((kind) => ids[kind].length > 0))),
     });
+  }
+
+  async #plain(kinds: readonly PlainKind[]): Promise<Partial<PlainRecords>> {
+    const all = await Promise.all(
+      kinds.map(async (kind) => [kind, await this.store.getAll(kind)] as const),
+    );
+    return Object.fromEntries(all);
   }
 }

@@ -2,10 +2,11 @@
  * The catalog in memory: flat typed arrays by product index, immutable, one version.
  * Every process holds one and swaps to the next when the version in Redis moves.
  */
+import type { PlainRecords } from "./catalog-store.js";
 import type { GrowingIndex } from "./growing-index.js";
-import type { Coupon, Product } from "./records.js";
+import type { Product } from "./records.js";
 
-export interface CatalogSnapshot {
+export interface CatalogSnapshot extends PlainRecords {
   readonly version: number;
   readonly products: readonly Product[];
   /** Product id → index into `products` and the arrays below. */
@@ -30,7 +31,6 @@ export interface CatalogSnapshot {
   readonly seasonUntil: Float64Array;
   /** Epoch milliseconds: first day on sale, else when the record was made. */
   readonly launchedAt: Float64Array;
-  readonly coupons: readonly Coupon[];
 }
 
 /** The season holds at `now` (epoch milliseconds); days are UTC, both ends included. */

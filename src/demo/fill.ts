@@ -6,7 +6,7 @@ import type { MemberInput } from "../members/profile.js";
 import type { DemoWorld } from "./world.js";
 
 export interface FillTarget {
-  readonly catalog: Pick<CatalogStore, "putProducts" | "putCoupon">;
+  readonly catalog: Pick<CatalogStore, "putProducts" | "put">;
   readonly refreshCatalog: () => Promise<void>;
   readonly putMember: (id: string, input: MemberInput) => Promise<unknown>;
   readonly ingest: (events: readonly unknown[]) => Promise<IngestResult>;
@@ -23,7 +23,7 @@ export async function fillWorld(
 ): Promise<{ members: number; events: number }> {
   onProgress(0, "products and coupons");
   await target.catalog.putProducts(world.products.map((one) => ({ ...one, id: one.id! })));
-  for (const coupon of world.coupons) await target.catalog.putCoupon(coupon.id!, coupon);
+  for (const coupon of world.coupons) await target.catalog.put("coupons", coupon.id!, coupon);
   await target.refreshCatalog();
   for (let start = 0; start < world.members.length; start += MEMBERS_AT_ONCE) {
     onProgress((0.2 * start) / world.members.length, `members ${start}/${world.members.length}`);

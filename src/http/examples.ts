@@ -1,4 +1,5 @@
 /** The examples of OpenAPI and /docs. A test holds each against the schema it illustrates. */
+import type { Experiment } from "../catalog/experiment.js";
 import type { Coupon, Product } from "../catalog/records.js";
 import type { RecommendationResponse, ScoresResponse } from "../decision/answer.js";
 import type { ApiKeyRecord } from "../redis/api-keys.js";
@@ -191,6 +192,26 @@ export const suppressionExample: SuppressionAnswer = {
 };
 
 export const suppressionsExample = { items: [suppressionEntry], nextCursor: null };
+
+export const experimentInputExample = {
+  label: "Do coupons pay?",
+  arms: [
+    { name: "usual", share: 0.45, treatment: {} },
+    { name: "no coupons", share: 0.45, treatment: { coupons: false } },
+  ],
+  holdout: 0.1,
+  placements: ["screen_pop", "outbound"],
+  from: "2026-05-01T00:00:00Z",
+};
+
+export const experimentExample: Experiment = {
+  id: "coupons-2026",
+  ...experimentInputExample,
+  active: true,
+  period: "always",
+  createdAt: 1_777_500_000_000,
+  updatedAt: 1_777_500_000_000,
+};
 
 const modelSummary: ModelSummary = {
   name: "heads",

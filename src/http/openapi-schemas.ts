@@ -3,6 +3,7 @@
  * (refinements) is said here in JSON Schema, and a test compares the two.
  */
 import { z } from "zod";
+import { experimentInputSchema } from "../catalog/experiment.js";
 import { couponInputSchema, productInputSchema } from "../catalog/records.js";
 import {
   recommendationRequestSchema,
@@ -37,6 +38,7 @@ const INPUT_NAMES: Record<string, z.ZodType> = {
   MemberInput: memberInputSchema,
   ProductInput: productInputSchema,
   CouponInput: couponInputSchema,
+  ExperimentInput: experimentInputSchema,
   SuppressionInput: records.suppressionInputSchema,
 };
 
@@ -54,6 +56,7 @@ const OUTPUT_NAMES: Record<string, z.ZodType> = {
   Product: records.productSchema,
   BulkResult: records.bulkResultSchema,
   Coupon: records.couponSchema,
+  Experiment: records.experimentSchema,
   Suppression: records.suppressionSchema,
   SuppressionEntry: records.suppressionEntrySchema,
   Model: records.modelSummarySchema,

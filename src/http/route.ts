@@ -15,6 +15,7 @@ export const TAGS = [
   "Members",
   "Products",
   "Coupons",
+  "Experiments",
   "Suppressions",
   "Models",
   "Jobs",

@@ -1,6 +1,7 @@
 /** The one table of routes: what is mounted, guarded, validated and documented. */
 import { couponRoutes } from "./coupons.js";
 import { docsRoutes } from "./docs.js";
+import { experimentRoutes } from "./experiments.js";
 import { healthRoutes } from "./health.js";
 import { jobRoutes } from "./jobs.js";
 import { keyRoutes } from "./keys-routes.js";
@@ -20,6 +21,7 @@ export function createRoutes(options: { metricsOpen: boolean }): readonly Route[
     ...memberRoutes,
     ...productRoutes,
     ...couponRoutes,
+    ...experimentRoutes,
     ...suppressionRoutes,
     ...modelRoutes,
     ...jobRoutes,

@@ -1,5 +1,6 @@
 /** Schemas of addresses and answers that are HTTP's own; records reuse the schemas they are kept by. */
 import { z } from "zod";
+import { experimentInputSchema } from "../catalog/experiment.js";
 import { couponInputSchema, productInputSchema } from "../catalog/records.js";
 import { STAGES } from "../decision/answer.js";
 import { idSchema } from "../events/event.js";
@@ -119,6 +120,14 @@ export const suppressionEntrySchema = z.object({
 
 export const suppressionSchema = suppressionEntrySchema.extend({
   identity: z.string().describe("As asked for, in its one spelling."),
+});
+
+export const experimentSchema = z.object({
+  ...experimentInputSchema.shape,
+  id: z.string(),
+  active: z.boolean(),
+  createdAt: epochMsSchema,
+  updatedAt: epochMsSchema,
 });
 
 export const refusalFields = {

@@ -3,6 +3,7 @@
  * Every method may throw a CuecardError (unknown ids, `store_unavailable`, …); other errors become
  * an opaque 500. Ids arrive decoded and validated, inputs arrive validated unless said otherwise.
  */
+import type { Experiment, ExperimentInput } from "../catalog/experiment.js";
 import type { Coupon, CouponInput, Product, ProductInput } from "../catalog/records.js";
 import type {
   RecommendationRequest,
@@ -93,21 +94,21 @@ export interface MemberService {
   export(id: string): Promise<MemberExport>;
 }
 
-export interface ProductService {
-  put(id: string, input: ProductInput): Promise<Product>;
-  /** One result per product, in order: undefined when it was written. At most 500 at once. */
-  putMany(products: (ProductInput & { id: string })[]): Promise<(Refusal | undefined)[]>;
-  get(id: string): Promise<Product>;
+/** Records of one kind; `put` replaces. */
+export interface RecordService<Input, Kept> {
+  put(id: string, input: Input): Promise<Kept>;
+  get(id: string): Promise<Kept>;
   delete(id: string): Promise<void>;
-  list(page: PageRequest): Promise<Page<Product>>;
+  list(page: PageRequest): Promise<Page<Kept>>;
 }
 
-export interface CouponService {
-  put(id: string, input: CouponInput): Promise<Coupon>;
-  get(id: string): Promise<Coupon>;
-  delete(id: string): Promise<void>;
-  list(page: PageRequest): Promise<Page<Coupon>>;
+export interface ProductService extends RecordService<ProductInput, Product> {
+  /** One result per product, in order: undefined when it was written. At most 500 at once. */
+  putMany(products: (ProductInput & { id: string })[]): Promise<(Refusal | undefined)[]>;
 }
+
+export type CouponService = RecordService<CouponInput, Coupon>;
+export type ExperimentService = RecordService<ExperimentInput, Experiment>;
 
 export interface SuppressionEntry {
   /** Keyed hash of the identity: whom it names cannot be told from it. */
@@ -208,6 +209,7 @@ export interface Services {
   readonly members: MemberService;
   readonly products: ProductService;
   readonly coupons: CouponService;
+  readonly experiments: ExperimentService;
   readonly suppressions: SuppressionService;
   readonly models: ModelService;
   readonly jobs: JobService;

@@ -72,27 +72,27 @@ describe("the catalog store", () => {
       source: "record",
     });
     await store.putProduct("p2", { tags: [], name: "茶 🍵" });
-    expect(await store.getProduct("p2")).toMatchObject({ tags: [], name: "茶 🍵" });
-    expect(await store.getProduct("nobody")).toBeNull();
+    expect(await store.get("products", "p2")).toMatchObject({ tags: [], name: "茶 🍵" });
+    expect(await store.get("products", "nobody")).toBeNull();
   });
 
   it("bumps the version once per batch, and once per delete of what was there", async () => {
     await store.putProducts([{ id: "a" }, { id: "b" }, { id: "c" }]);
     expect(await store.version()).toBe(1);
-    expect(await store.deleteProduct("b")).toBe(true);
-    expect(await store.deleteProduct("b")).toBe(false);
+    expect(await store.delete("products", "b")).toBe(true);
+    expect(await store.delete("products", "b")).toBe(false);
     expect(await store.version()).toBe(2);
   });
 
   it("pages by id, each record once, while others are written and deleted", async () => {
     await store.putProducts(["d", "b", "a", "c", "{x}*"].map((id) => ({ id })));
-    const first = await store.listProducts(2);
+    const first = await store.list("products", 2);
     expect(first.items.map(({ id }) => id)).toEqual(["a", "b"]);
     await store.putProduct("aa", {});
-    await store.deleteProduct("b");
-    const second = await store.listProducts(2, first.nextCursor);
+    await store.delete("products", "b");
+    const second = await store.list("products", 2, first.nextCursor);
     expect(second.items.map(({ id }) => id)).toEqual(["c", "d"]);
-    const third = await store.listProducts(2, second.nextCursor);
+    const third = await store.list("products", 2, second.nextCursor);
     expect(third).toMatchObject({ items: [{ id: "{x}*" }], nextCursor: null });
   });
 
@@ -102,7 +102,7 @@ describe("the catalog store", () => {
     expect(refused.map(({ index, error }) => [index, error.code])).toEqual([
       [1, "product_id_collision"],
     ]);
-    expect((await store.listProducts(10)).items.map(({ id }) => id)).toEqual(["a", "b"]);
+    expect((await store.list("products", 10)).items.map(({ id }) => id)).toEqual(["a", "b"]);
     await expect(store.putProduct("twin", {})).rejects.toMatchObject({
       code: "product_id_collision",
       detail: expect.stringContaining("other"),
@@ -117,14 +117,14 @@ describe("the catalog store", () => {
       { id: "seen", unitPrice: 3 },
       { id: "written", unitPrice: 9 },
     ]);
-    expect(await store.getProduct("seen")).toMatchObject({
+    expect(await store.get("products", "seen")).toMatchObject({
       source: "event",
       price: 3,
       active: true,
     });
-    expect(await store.getProduct("written")).not.toHaveProperty("price");
+    expect(await store.get("products", "written")).not.toHaveProperty("price");
     await store.registerSeen([{ id: "seen", name: "Cup", category: "kitchen", unitPrice: 4 }]);
-    expect(await store.getProduct("seen")).toMatchObject({
+    expect(await store.get("products", "seen")).toMatchObject({
       name: "Cup",
       category: "kitchen",
       price: 3,
@@ -138,7 +138,7 @@ describe("the catalog store", () => {
     const day = (text: string) => Date.parse(`${text}T15:00:00Z`);
     await store.registerSeen([{ id: "p", at: day("2026-03-02") }]);
     await store.registerSeen([{ id: "p", at: day("2026-03-05") }]);
-    expect(await store.getProduct("p")).toMatchObject({ launchedAt: "2026-03-02" });
+    expect(await store.get("products", "p")).toMatchObject({ launchedAt: "2026-03-02" });
     const catalog = await openCatalog(60_000);
     await catalog.registerSeen([
       { id: "p", at: day("2026-03-01") },
@@ -151,28 +151,44 @@ describe("the catalog store", () => {
   });
 
   it("keeps coupons apart from products", async () => {
-    await store.putCoupon("c1", { label: "5 off", amountOff: 5 });
+    await store.put("coupons", "c1", { label: "5 off", amountOff: 5 });
     await store.putProduct("c1", { name: "Tea" });
-    expect(await store.getCoupon("c1")).toMatchObject({ label: "5 off", active: true });
-    expect(await store.deleteCoupon("c1")).toBe(true);
-    expect((await store.listCoupons(10)).items).toEqual([]);
-    expect(await store.getProduct("c1")).not.toBeNull();
+    expect(await store.get("coupons", "c1")).toMatchObject({ label: "5 off", active: true });
+    expect(await store.delete("coupons", "c1")).toBe(true);
+    expect((await store.list("coupons", 10)).items).toEqual([]);
+    expect(await store.get("products", "c1")).not.toBeNull();
   });
 });
 
 describe("the catalog in memory", () => {
+  it("holds every kind of record, and follows each by itself", async () => {
+    const catalog = await openCatalog();
+    await store.put("coupons", "c1", { label: "5 off", amountOff: 5 });
+    await store.put("experiments", "e1", { arms: [], holdout: 0.1, period: "always" });
+    await vi.waitFor(() => expect(catalog.current().experiments).toHaveLength(1));
+    await store.put("experiments", "e2", { arms: [], holdout: 0.1, period: "always" });
+    await vi.waitFor(() => expect(catalog.current().experiments).toHaveLength(2));
+    expect(catalog.current().coupons).toHaveLength(1);
+    expect((await openCatalog()).current()).toMatchObject({
+      coupons: [{ id: "c1" }],
+      experiments: [{ id: "e1" }, { id: "e2" }],
+    });
+    await store.delete("experiments", "e1");
+    await vi.waitFor(() => expect(catalog.current().experiments).toHaveLength(1));
+  });
+
   it("sees a change made by another process", async () => {
     const catalog = await openCatalog();
     await store.putProduct("p1", { name: "Tea", price: 10 });
     await vi.waitFor(() => expect(catalog.current().indexOf.get("p1")).toBe(0));
     await store.putProduct("p1", { name: "Tea", price: 12, category: "drinks" });
-    await store.putCoupon("c1", { label: "5 off", amountOff: 5 });
+    await store.put("coupons", "c1", { label: "5 off", amountOff: 5 });
     await vi.waitFor(() => expect(catalog.current().coupons).toHaveLength(1));
     const snapshot = catalog.current();
     expect([...snapshot.price]).toEqual([12]);
     expect(snapshot.margin[0]).toBeCloseTo(3.6);
     expect(snapshot.categories[snapshot.category[0]]).toBe("drinks");
-    await store.deleteProduct("p1");
+    await store.delete("products", "p1");
     await vi.waitFor(() => expect(catalog.current().products).toHaveLength(0));
   });
 

@@ -1,6 +1,7 @@
 /** `decide` and `score` over members, a catalog and small real ONNX models that a test names. */
 import { CANDIDATE_FEATURES } from "../../src/candidates/features.js";
 import { buildSnapshot } from "../../src/catalog/build-snapshot.js";
+import type { Experiment } from "../../src/catalog/experiment.js";
 import type { Coupon, Product } from "../../src/catalog/records.js";
 import { type Config, loadConfig } from "../../src/config.js";
 import type { RecommendationRequest } from "../../src/decision/answer.js";
@@ -136,13 +137,18 @@ export interface World {
   members?: Record<string, AMember>;
   products?: readonly Product[];
   coupons?: readonly Coupon[];
+  experiments?: readonly Experiment[];
   /** Ids by falling popularity; default: all products as they stand. */
   popular?: readonly string[];
   config?: Config;
 }
 
 export function dependenciesOf(world: World = {}, more: Partial<DecideDependencies> = {}) {
-  const { products = [aProduct("p1"), aProduct("p2"), aProduct("p3")], coupons = [] } = world;
+  const {
+    products = [aProduct("p1"), aProduct("p2"), aProduct("p3")],
+    coupons = [],
+    experiments = [],
+  } = world;
   const popular = world.popular ?? products.map(({ id }) => id);
   const buys = popular.flatMap((product, rank) =>
     Array.from({ length: popular.length - rank }, (_, buyer) => ({
@@ -151,7 +157,7 @@ export function dependenciesOf(world: World = {}, more: Partial<DecideDependenci
       lines: [{ product, quantity: 1 }],
     })),
   );
-  const snapshot = buildSnapshot(1, products, coupons);
+  const snapshot = buildSnapshot(1, products, { coupons, experiments });
   const artifacts = learnt(buys);
   const records = new Map(
     Object.entries(world.members ?? {}).map(([id, member]) => [id, recordOf(id, member)]),

@@ -1,13 +1,13 @@
 /** The HTTP tier in process, over services that live in memory; and a client that says little. */
 import { connect } from "node:net";
 import { pino } from "pino";
-import type { Coupon, Product } from "../../src/catalog/records.js";
+import type { ExperimentInput } from "../../src/catalog/experiment.js";
+import type { CouponInput, Product } from "../../src/catalog/records.js";
 import { CuecardError } from "../../src/errors.js";
 import { recommendationExample, scoresExample } from "../../src/http/examples.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
-  CouponService,
   JobService,
   MemberRecord,
   MemberService,
@@ -15,6 +15,7 @@ import type {
   Page,
   PageRequest,
   ProductService,
+  RecordService,
   Services,
   SuppressionAnswer,
   SuppressionService,
@@ -47,7 +48,12 @@ function pageOf<T>(records: Map<string, T>, { limit, cursor }: PageRequest): Pag
 function find<T>(
   records: Map<string, T>,
   id: string,
-  code: "member_unknown" | "product_unknown" | "coupon_unknown" | "suppression_unknown",
+  code:
+    | "member_unknown"
+    | "product_unknown"
+    | "coupon_unknown"
+    | "experiment_unknown"
+    | "suppression_unknown",
 ): T {
   const record = records.get(id);
   if (record === undefined) throw new CuecardError(code, "no record has this id");
@@ -55,6 +61,7 @@ function find<T>(
 }
 
 const NOW = 1_777_860_900_000;
+const KEPT = { active: true, createdAt: NOW, updatedAt: NOW };
 
 function memoryMembers(): MemberService {
   const records = new Map<string, MemberRecord>();
@@ -121,17 +128,19 @@ function memoryProducts(): ProductService {
   };
 }
 
-function memoryCoupons(): CouponService {
-  const records = new Map<string, Coupon>();
+function memoryRecords<Input extends { active?: boolean }>(
+  code: "coupon_unknown" | "experiment_unknown",
+): RecordService<Input, Input & typeof KEPT & { id: string }> {
+  const records = new Map<string, Input & typeof KEPT & { id: string }>();
   return {
     put: async (id, input) => {
-      const record = { active: true, ...input, id, createdAt: NOW, updatedAt: NOW };
+      const record = { ...KEPT, ...input, id };
       records.set(id, record);
       return record;
     },
-    get: async (id) => find(records, id, "coupon_unknown"),
+    get: async (id) => find(records, id, code),
     delete: async (id) => {
-      find(records, id, "coupon_unknown");
+      find(records, id, code);
       records.delete(id);
     },
     list: async (page) => pageOf(records, page),
@@ -190,7 +199,8 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
     ingestEvents: async (events) => ({ accepted: events.length, duplicates: 0, rejected: [] }),
     members: memoryMembers(),
     products: memoryProducts(),
-    coupons: memoryCoupons(),
+    coupons: memoryRecords<CouponInput>("coupon_unknown"),
+    experiments: memoryRecords<ExperimentInput>("experiment_unknown"),
     suppressions: memorySuppressions(),
     models: memoryModels,
     jobs: memoryJobs,
