@@ -217,6 +217,14 @@ const fileSchema = z.strictObject({
       personal: z.record(z.string(), z.boolean()).default({ "*": true, CN: false }),
     })
     .prefault({}),
+  offers: z
+    .object({
+      /** How long a member is shown the same price and coupon of a product, on every channel. */
+      holdHours: z.number().positive().max(720).default(24),
+    })
+    .prefault({}),
+  /** How long a repeat of one call (`context.callId`) gets the same answer. */
+  callHours: z.number().positive().max(48).default(4),
   budgetMs: z.number().min(5).max(10_000).default(50),
   pop: popSchema.prefault({}),
   /** Share of the store's memory limit from which writes answer 503. */

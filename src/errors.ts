@@ -169,6 +169,16 @@ export const ERRORS = define({
     remedy: "GET /v1/models lists them.",
   },
   job_unknown: { status: 404, title: "There is no such job", remedy: "GET /v1/jobs lists them." },
+  decision_unknown: {
+    status: 404,
+    title: "There is no such decision",
+    remedy: "Check the id. Decisions of erased members are gone.",
+  },
+  replay_unavailable: {
+    status: 409,
+    title: "The decision cannot be computed again",
+    remedy: "See `detail`: a model or artifact of then is no longer kept.",
+  },
   // Trouble
   store_unavailable: {
     status: 503,

@@ -1,6 +1,7 @@
 /** Composition root of a serve process: builds everything, listens, returns close(). */
 import type { Config } from "./config.js";
 import { followModels, openCore } from "./core.js";
+import { DecisionRecorder } from "./decision/recorder.js";
 import { createFront } from "./http/front.js";
 import { JobQueue } from "./jobs/queue.js";
 import { schedulesOf } from "./jobs/schedule.js";
@@ -33,9 +34,12 @@ export async function startServer(config: Config, target: string, logger: Logger
     logger,
   });
   let ready = false;
-  const services = createServices({ core, followed, queue, keys, ready: () => ready });
+  const hasRoom = (): boolean => core.watch.fullness < config.storeFullRatio;
+  const recorder = new DecisionRecorder({ client: core.client, config, hasRoom });
+  const services = createServices({ core, followed, queue, keys, recorder, ready: () => ready });
   times.end("keys and queue");
   await warmUp(core, services);
+  recorder.start();
   times.end("warm-up");
   const front = createFront({ services, keys, logger, metricsOpen: config.metricsOpen });
   const port = await front.listen(config.port, config.host);
@@ -47,6 +51,7 @@ export async function startServer(config: Config, target: string, logger: Logger
     async close() {
       ready = false;
       await front.close();
+      await recorder.close();
       keys.close();
       await queue.close();
       await followed.close();

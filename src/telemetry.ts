@@ -46,6 +46,11 @@ export const metrics = {
     labelNames: ["reason"],
     registers: [registry],
   }),
+  decisionRecordsDropped: new Counter({
+    name: "cuecard_decision_records_dropped",
+    help: "Decisions that were answered but not recorded: the store was out of reach or full too long",
+    registers: [registry],
+  }),
   events: new Counter({
     name: "cuecard_events_total",
     help: "Events received, by result (accepted, duplicate, rejected)",

@@ -38,6 +38,7 @@ export const degradedReasons = [
   "model_failed",
   "last_scores",
   "catalog_empty",
+  "offers_not_held",
 ] as const;
 export type DegradedReason = (typeof degradedReasons)[number];
 

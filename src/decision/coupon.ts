@@ -14,6 +14,17 @@ function isValidAt(coupon: Coupon, now: number): boolean {
   return coupon.validUntil === undefined || now < Date.parse(coupon.validUntil);
 }
 
+/** A coupon that was promised: null when it has ended or was withdrawn since. */
+export function heldCoupon(
+  coupons: readonly Coupon[],
+  id: string,
+  price: number,
+  now: number,
+): CouponChoice | null {
+  const coupon = coupons.find((one) => one.id === id && one.active && isValidAt(one, now));
+  return coupon === undefined ? null : { coupon, cost: costOf(coupon, price) };
+}
+
 /**
  * Coupons this member may have at `now` (epoch milliseconds), whatever the product: asked once a
  * request, since reading a date costs more than all that is asked of a candidate.

@@ -11,6 +11,7 @@ import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import type { PlacementConfig } from "../config.js";
 import { historyOf } from "../features/member-history.js";
 import { EMPTY_STATE } from "../features/state.js";
+import type { HeldOffer } from "../members/sticky-offers.js";
 import { careOnly, careText, isPersonal } from "../policy/guards.js";
 import type { ModelSlot } from "../scoring/model-slot.js";
 import {
@@ -51,9 +52,18 @@ export interface Situation {
   readonly storeUp: boolean;
   /** Computed before for this member; used only while the store is out of reach. */
   readonly lastScores: Scores | null;
+  /** Offers this member was shown that hold at `now`, by product. */
+  readonly held: ReadonlyMap<string, HeldPrice>;
+  /** false: nothing new can be promised, so no coupon is shown that does not hold already. */
+  readonly canHold: boolean;
+  /** All that is drawn is drawn from this; 0 … 2³²−1. */
+  readonly seed: number;
   /** Asked once, before the ranker would start. */
   timeLeftMs(): number;
 }
+
+/** What a member was shown of a product, and is to be shown again. */
+export type HeldPrice = Pick<HeldOffer, "product" | "price" | "coupon">;
 
 /** The answer but for its id and how long it took. */
 export type Answer = Omit<RecommendationResponse, "decisionId" | "tookMs">;
@@ -62,11 +72,14 @@ export interface Decided {
   readonly answer: Answer;
   /** null: nothing was to be offered. */
   readonly trace: OfferTrace | null;
+  /** Version of the catalog. */
+  readonly catalog: number;
 }
 
 /** Below this much time left, in ms, the ranker is not started. */
 const RANKER_MS = 3;
 const NO_ARTIFACTS = emptyArtifacts();
+const NOTHING_HELD: ReadonlyMap<string, HeldPrice> = new Map();
 
 /** A situation and what became of it so far. */
 interface Draft extends Situation {
@@ -85,7 +98,10 @@ export async function decideFor(
   const { request, facts, now } = situation;
   const decision: Draft = {
     ...situation,
-    degraded: new Set(situation.storeUp ? [] : ["store_unavailable"]),
+    degraded: new Set([
+      ...(situation.storeUp ? [] : (["store_unavailable"] as const)),
+      ...(situation.canHold || !situation.storeUp ? [] : (["offers_not_held"] as const)),
+    ]),
     models: { heads: null, ranker: null },
   };
   const pinned = pin(dependencies);
@@ -116,7 +132,7 @@ export async function decideFor(
       ? { explanation: explain(trace, now, pinned) }
       : {}),
   };
-  return { answer, trace };
+  return { answer, trace, catalog: pinned.snapshot().version };
 }
 
 /** The same models, artifacts and catalog from the first look to the last. */
@@ -241,6 +257,9 @@ async function offers(
     set,
     propensity: propensityOf(ranked, scored),
     margins: ranked?.margins ?? null,
+    // Of somebody who wants no personal offers nothing is remembered: everyone's price it is.
+    held: personal === null ? NOTHING_HELD : decision.held,
+    newCoupons: decision.canHold,
     channels,
     language,
     limit: request.limit ?? placement.limit,

@@ -24,6 +24,10 @@ export interface MemberFacts {
   readonly id: string;
   readonly profile: Profile | null;
   readonly state: FeatureState;
+  /** The state as it was read; null: there is none yet. */
+  readonly packed: Buffer | null;
+  /** Offers shown before, as they were read. */
+  readonly offers: Buffer | null;
   readonly stage: Stage;
   /** The one zone they are in, for display; null where it may be several. */
   readonly zone: string | null;
@@ -61,6 +65,8 @@ export function factsOf(record: MemberRecord, now: number, config: Config): Memb
     id,
     profile,
     state,
+    packed: record.state,
+    offers: record.offers,
     stage: stageOf(state, now, config.stages),
     zone: zones.length === 1 ? zones[0]! : null,
     zones,

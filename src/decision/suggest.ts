@@ -10,7 +10,8 @@ import type { Stage } from "../features/stage.js";
 import { windowFor } from "../policy/calling-window.js";
 import type { Suggestion } from "./answer.js";
 import { type ChannelChoice, chooseChannel } from "./channel.js";
-import { type CouponChoice, chooseCoupon, openCoupons } from "./coupon.js";
+import { type CouponChoice, chooseCoupon, heldCoupon, openCoupons } from "./coupon.js";
+import type { HeldPrice } from "./decide-for.js";
 import type { MemberFacts } from "./member-scores.js";
 import { type Language, scriptOf } from "./script.js";
 import { bestContactAt } from "./timing.js";
@@ -29,6 +30,10 @@ export interface SuggestInput {
   readonly propensity: Float64Array | null;
   /** The ranker's margins, one a candidate: the order where there is no propensity; null: the sources'. */
   readonly margins: Float32Array | null;
+  /** Offers that hold: their price and coupon are shown again. */
+  readonly held: ReadonlyMap<string, HeldPrice>;
+  /** false: only coupons that hold already. */
+  readonly newCoupons: boolean;
   readonly channels: readonly ChannelConfig[];
   readonly language: Language;
   readonly limit: number;
@@ -37,6 +42,8 @@ export interface SuggestInput {
 
 interface Treatment {
   readonly i: number;
+  /** Major unit; null: unknown. */
+  readonly price: number | null;
   readonly coupon: CouponChoice | null;
   readonly channel: ChannelChoice | null;
   readonly propensity?: number;
@@ -49,17 +56,36 @@ interface Treatment {
 const UNTRAINED_PROPENSITY = 0.05;
 
 function treat(input: SuggestInput, coupons: readonly Coupon[], i: number): Treatment {
-  const { snapshot, set, facts, config, propensity } = input;
+  const { snapshot, set, facts, propensity } = input;
   const product = set.product[i]!;
   const p = propensity?.[i];
-  const coupon = chooseCoupon(coupons, snapshot, product, config.coupons.maxMarginShare);
-  const margin = Math.max(0, snapshot.margin[product]! - (coupon?.cost ?? 0));
+  const { price, coupon } = termsOf(input, coupons, product);
+  const earned = snapshot.margin[product]! + ((price ?? 0) - (snapshot.price[product]! || 0));
+  const margin = Math.max(0, earned - (coupon?.cost ?? 0));
   const value = (p ?? UNTRAINED_PROPENSITY) * margin;
   const habits = facts?.state.channelHabits ?? [];
   const channel = chooseChannel(input.channels, habits, value);
-  if (p === undefined) return { i, coupon, channel, merit: input.margins?.[i] ?? -i };
+  if (p === undefined) return { i, price, coupon, channel, merit: input.margins?.[i] ?? -i };
   const expectedValue = value - (channel?.cost ?? 0);
-  return { i, coupon, channel, propensity: p, expectedValue, merit: expectedValue };
+  return { i, price, coupon, channel, propensity: p, expectedValue, merit: expectedValue };
+}
+
+/** What the product costs this member: as it was shown while that holds, else as the catalog says. */
+function termsOf(
+  { snapshot, held, config, now }: SuggestInput,
+  coupons: readonly Coupon[],
+  product: number,
+): Pick<Treatment, "price" | "coupon"> {
+  const offer = held.size === 0 ? undefined : held.get(snapshot.products[product]!.id);
+  if (offer !== undefined) {
+    const { price, coupon: id } = offer;
+    return { price, coupon: id === null ? null : heldCoupon(snapshot.coupons, id, price, now) };
+  }
+  const listed = snapshot.price[product]!;
+  return {
+    price: Number.isNaN(listed) ? null : listed,
+    coupon: chooseCoupon(coupons, snapshot, product, config.coupons.maxMarginShare),
+  };
 }
 
 export interface Suggested {
@@ -74,7 +100,9 @@ export interface Suggested {
  */
 export function suggest(input: SuggestInput): Suggested {
   const { snapshot, facts, now } = input;
-  const coupons = openCoupons(snapshot.coupons, facts?.stage ?? "prospect", now);
+  const coupons = input.newCoupons
+    ? openCoupons(snapshot.coupons, facts?.stage ?? "prospect", now)
+    : [];
   const shown: Treatment[] = [];
   const unreached: number[] = [];
   for (let i = 0; i < input.set.count; i++) {
@@ -111,7 +139,7 @@ function present(
   contactAt: string | null,
 ): Suggestion {
   const { snapshot, set, request, artifacts, language, facts, config } = input;
-  const { i, coupon, channel, propensity, expectedValue } = treatment;
+  const { i, price, coupon, channel, propensity, expectedValue } = treatment;
   const index = set.product[i]!;
   const product = snapshot.products[index]!;
   const found = reasonsFor(set, i, request, artifacts, snapshot);
@@ -119,7 +147,6 @@ function present(
     code: reason.code,
     text: reasonText(reason, language),
   }));
-  const price = Number.isNaN(snapshot.price[index]!) ? null : snapshot.price[index]!;
   const name = product.name ?? product.id;
   const said = price === null ? null : money(price, config.currency, language);
   const pitch = { name, price: said, coupon: coupon?.coupon.label ?? null, reason: reasons[0] };

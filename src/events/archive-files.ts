@@ -124,6 +124,8 @@ export interface ArchiveQuery {
   readonly kinds?: readonly string[];
   readonly members?: readonly string[];
   readonly after?: ReadonlyMap<number, string>;
+  /** Only entries written in this millisecond or before. */
+  readonly untilMs?: number;
 }
 
 interface Position {
@@ -132,7 +134,7 @@ interface Position {
 }
 
 function sqlOf(dataDir: string, manifest: Manifest, query: ArchiveQuery, from?: Position): string {
-  const { partitions, kinds, members } = query;
+  const { partitions, kinds, members, after, untilMs } = query;
   if (partitions.length === 0) return "";
   const first = from?.partition ?? partitions[0]!;
   const last = partitions[partitions.length - 1]!;
@@ -149,6 +151,9 @@ function sqlOf(dataDir: string, manifest: Manifest, query: ArchiveQuery, from?: 
     const list = members.length === 0 ? "NULL" : members.map(literal).join(",");
     conditions.push(`(member IN (${list}) OR subject IN (${list}))`);
   }
+  if (untilMs !== undefined) conditions.push(`ms <= ${untilMs}`);
+  const seen = partitions.length === 1 ? after?.get(partitions[0]!) : undefined;
+  if (seen !== undefined) conditions.push(`ms >= ${parseLogId(seen).ms}`);
   return `SELECT partition, ms::DOUBLE, seq::DOUBLE, record
     FROM read_parquet(${filesLiteral(dataDir, files)})
     WHERE ${conditions.join(" AND ")} ORDER BY partition, ms, seq`;

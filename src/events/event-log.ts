@@ -80,6 +80,7 @@ export class EventLog implements LogReader {
         kinds: options.kinds,
         members: options.members,
         after: options.after,
+        untilMs: options.archivedUntilMs,
       }),
     );
     try {
@@ -217,6 +218,8 @@ function membersOf(record: LogRecord): string[] {
       return [record.member, record.from];
     case "erasure":
       return [record.member];
+    case "decision":
+      return record.member === null ? [] : [record.member];
     default:
       return record.subject === record.member ? [record.member] : [record.member, record.subject];
   }

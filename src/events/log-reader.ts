@@ -15,6 +15,8 @@ export interface ReadOptions {
   readonly after?: ReadonlyMap<number, string>;
   /** Only records that name one of these, as holder, subject or merged. */
   readonly members?: readonly string[];
+  /** Of the archive, nothing written after this millisecond; the stream goes on to its end. */
+  readonly archivedUntilMs?: number;
   /** Absent: all but `erasure`, which comes only when it is asked for. */
   readonly kinds?: readonly LogRecord["kind"][];
 }

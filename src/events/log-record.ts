@@ -15,6 +15,8 @@ export type LogRecord =
   | { kind: "erasure"; member: string; at: number }
   /** In the partition of the hash; see `SuppressionRecord`. */
   | ({ kind: "suppression" } & SuppressionRecord)
+  /** What was answered, packed by `decision/record`; `member` null: nobody who has an id. */
+  | { kind: "decision"; member: string | null; at: number; decision: Record<string, unknown> }
   /** Purchases nobody can be named for: popularity only. */
   | { kind: "anonymous"; at: number; lines: Line[] };
 
@@ -107,6 +109,10 @@ export function encodeRecord(record: LogRecord): string {
       const { hash: h, on, of, reason, source, at, check } = record;
       return JSON.stringify({ k: "suppression", h, on: on ? 1 : 0, of, reason, source, at, check });
     }
+    case "decision": {
+      const { member, at, decision: d } = record;
+      return JSON.stringify({ k: "decision", m: member ?? undefined, at, d });
+    }
   }
 }
 
@@ -137,6 +143,8 @@ export function decodeRecord(text: string): LogRecord {
       const { h: hash, on, of, reason, source, at, check } = raw;
       return { kind: "suppression", hash, on: on === 1, of, reason, source, at, check };
     }
+    case "decision":
+      return { kind: "decision", member: raw.m ?? null, at: raw.at, decision: raw.d };
     case "anonymous":
       return { kind: "anonymous", at: raw.at, lines: raw.l.map(unpackLine) };
   }

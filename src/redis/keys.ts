@@ -84,6 +84,10 @@ export const memberKey = (memberId: string): string => `m:{p${partitionOf(member
 /** The member id inside a key made by `memberKey`. */
 export const memberIdOf = (key: string): string => key.slice(key.indexOf("}:") + 2);
 
+/** Hash: member → the answer it got in one call. The id is the key's end: it may hold any character. */
+export const callKey = (partition: number, callId: string): string =>
+  `call:{p${partition}}:${callId}`;
+
 /** SCAN pattern of all member keys. */
 export const memberKeyPattern = "m:{p*}:*";
 

@@ -174,6 +174,9 @@ export function dependenciesOf(world: World = {}, more: Partial<DecideDependenci
     alive: () => null,
     artifacts: () => artifacts,
     snapshot: () => snapshot,
+    offers: { hold: async () => ({ status: "ok" }) },
+    versions: () => ({ alive: null, candidates: null, config: "" }),
+    record: () => undefined,
     onModelError: (error) => failures.push(error),
     ...more,
   };

@@ -51,7 +51,7 @@ const append = (records: readonly LogRecord[]) =>
   groupedPipeline(
     client,
     records.map((record) => {
-      const partition = "member" in record ? partitionOf(record.member) : 0;
+      const partition = "member" in record ? partitionOf(record.member ?? "") : 0;
       return ["xadd", logKey(partition), "*", "r", encodeRecord(record)];
     }),
   );

@@ -26,7 +26,7 @@ export const anEvent = (over: Partial<MemberEvent> & { at: number }): MemberEven
 /** Partition after partition, like the real one, and within one in the order given. */
 export function logOf(records: readonly LogRecord[]): LogReader {
   const logged: LoggedRecord[] = records.map((record, seq) => ({
-    partition: "member" in record ? partitionOf(record.member) : 0,
+    partition: "member" in record ? partitionOf(record.member ?? "") : 0,
     logId: `${START}-${seq}`,
     record,
   }));

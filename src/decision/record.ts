@@ -1,0 +1,211 @@
+/**
+ * What is written down of a decision: enough to explain it, to compute it again, and no more. What
+ * identifies the member (name, phones, addresses) is not part of it.
+ */
+import type { Config } from "../config.js";
+import type { Consent, Profile } from "../members/profile.js";
+import type { DegradedReason, RecommendationResponse, Scores, Suggestion } from "./answer.js";
+import type { Answer, Decided, Situation } from "./decide-for.js";
+import { fatesOf } from "./fates.js";
+import type { MemberFacts } from "./member-scores.js";
+
+/** Which versions made a decision; null: there was none, or it was not asked. */
+export interface Versions {
+  readonly heads: string | null;
+  readonly ranker: string | null;
+  readonly alive: string | null;
+  readonly candidates: string | null;
+  readonly catalog: number;
+  readonly policy: number;
+  /** Of the part of the configuration that decides. */
+  readonly config: string;
+}
+
+export type Kind = Suggestion["kind"];
+
+export interface Shown {
+  readonly kind: Kind;
+  readonly product: string | null;
+  readonly price: number | null;
+  readonly coupon: string | null;
+  readonly channel: string | null;
+  readonly contactAt: string | null;
+  readonly propensity?: number;
+  readonly expectedValue?: number;
+}
+
+/** The parts of a profile that count for a decision. */
+export interface Counted {
+  readonly stage: MemberFacts["stage"];
+  readonly zone: string | null;
+  readonly jurisdiction?: string | undefined;
+  readonly locale?: string | undefined;
+  readonly vulnerable?: boolean | undefined;
+  readonly personalization?: "on" | "off" | undefined;
+  readonly doNotContact?: boolean | undefined;
+  readonly consents?: Consent[] | undefined;
+  readonly attributes?: Profile["attributes"] | undefined;
+}
+
+export type CutPart =
+  | "removed"
+  | "exclude"
+  | "page"
+  | "callReason"
+  | "attributes"
+  | "cart"
+  | "consents"
+  | "shown";
+
+export interface DecisionRecord {
+  readonly id: string;
+  /** null: somebody without an id. */
+  readonly member: string | null;
+  /** The instant decided for, epoch milliseconds. */
+  readonly at: number;
+  /** `context.now` of an admin: nothing was committed. */
+  readonly dryRun: boolean;
+  readonly request: {
+    readonly placement: string;
+    readonly channel?: string | null | undefined;
+    readonly cart?: readonly string[] | undefined;
+    readonly page?: string | null | undefined;
+    readonly callReason?: string | null | undefined;
+    readonly callId?: string | null | undefined;
+    readonly exclude?: readonly string[] | undefined;
+    readonly limit?: number | undefined;
+  };
+  /** Packed feature state, base64. */
+  readonly state: string | null;
+  /** null: nobody was known. */
+  readonly counted: Counted | null;
+  /** Offers that held then and were among the candidates. */
+  readonly held: readonly (readonly [product: string, price: number, coupon: string | null])[];
+  readonly versions: Versions;
+  readonly seed: number;
+  /** What the guards said: code of what barred selling. */
+  readonly bars: readonly string[];
+  readonly shown: readonly Shown[];
+  /** Candidates not shown, by code. */
+  readonly removed: Readonly<Record<string, readonly string[]>>;
+  /** How many of each code, also where `removed` was cut. */
+  readonly removedCounts: Readonly<Record<string, number>>;
+  readonly degraded: readonly DegradedReason[];
+  /** Scores of before, while the store was out of reach. */
+  readonly lastScores: Scores | null;
+  readonly experiment: RecommendationResponse["experiment"];
+  /** Chance with which this answer was drawn; 1: nothing was drawn. */
+  readonly drawn: number;
+  /** Parts left out or shortened because the record would have been too long. */
+  readonly cut: readonly CutPart[];
+}
+
+/** A decision on its way to the log: held as it is, written down off the answer's path. */
+export interface Recordable {
+  readonly id: string;
+  readonly dryRun: boolean;
+  readonly situation: Situation;
+  readonly decided: Decided;
+  readonly versions: Versions;
+}
+
+/** The whole record; `record-codec` cuts it to what may be logged. */
+export function recordOf(one: Recordable, config: Pick<Config, "attributes">): DecisionRecord {
+  const { situation, decided } = one;
+  const { request, facts, now } = situation;
+  const { answer, trace } = decided;
+  const { context = {} } = request;
+  const removed = removedBy(decided);
+  return {
+    id: one.id,
+    member: facts?.id ?? (typeof request.member === "string" ? request.member : null),
+    at: now,
+    dryRun: one.dryRun,
+    request: {
+      placement: request.placement,
+      channel: request.channel,
+      cart: context.cart,
+      page: context.page,
+      callReason: context.callReason,
+      callId: context.callId,
+      exclude: request.exclude,
+      limit: request.limit,
+    },
+    state: facts?.packed?.toString("base64") ?? null,
+    counted: facts === null ? null : countedOf(facts, config),
+    held: trace === null ? [] : heldAmong(situation, trace),
+    versions: one.versions,
+    seed: situation.seed,
+    bars: answer.doNotSell === null ? [] : [answer.doNotSell.code],
+    shown: answer.suggestions.map(shownOf),
+    removed,
+    removedCounts: Object.fromEntries(
+      Object.entries(removed).map(([code, products]) => [code, products.length]),
+    ),
+    degraded: answer.degraded,
+    lastScores: situation.lastScores,
+    experiment: answer.experiment,
+    drawn: 1,
+    cut: [],
+  };
+}
+
+function countedOf(
+  { profile, stage, zone }: MemberFacts,
+  config: Pick<Config, "attributes">,
+): Counted {
+  const names = config.attributes.map(({ name }) => name);
+  const given = profile?.attributes ?? {};
+  const attributes = names.flatMap((name) =>
+    name in given ? [[name, given[name]!] as const] : [],
+  );
+  return {
+    stage,
+    zone,
+    jurisdiction: profile?.jurisdiction,
+    locale: profile?.locale,
+    vulnerable: profile?.vulnerable,
+    personalization: profile?.personalization,
+    doNotContact: profile?.doNotContact,
+    consents: profile?.consents,
+    attributes: attributes.length === 0 ? undefined : Object.fromEntries(attributes),
+  };
+}
+
+type Trace = NonNullable<Decided["trace"]>;
+
+function heldAmong(
+  { held }: Situation,
+  { personal, snapshot, set }: Trace,
+): DecisionRecord["held"] {
+  if (personal === null || held.size === 0) return [];
+  return Array.from(set.product, (index) => held.get(snapshot.products[index]!.id)).flatMap(
+    (offer) => (offer === undefined ? [] : [[offer.product, offer.price, offer.coupon] as const]),
+  );
+}
+
+function removedBy({ trace }: Decided): Record<string, string[]> {
+  const removed: Record<string, string[]> = {};
+  if (trace === null) return removed;
+  for (const { product, code } of fatesOf(trace)) {
+    if (code === null) continue;
+    removed[code] ??= [];
+    removed[code].push(product);
+  }
+  return removed;
+}
+
+const shownOf = (one: Answer["suggestions"][number]): Shown => ({
+  kind: one.kind,
+  product: one.product?.id ?? null,
+  price: one.product?.price ?? null,
+  coupon: one.coupon?.id ?? null,
+  channel: one.channel,
+  contactAt: one.contactAt,
+  ...(one.propensity === undefined
+    ? {}
+    : { propensity: brief(one.propensity), expectedValue: brief(one.expectedValue ?? 0) }),
+});
+
+/** Five digits tell what it was; replay has all of them. */
+const brief = (value: number): number => Number(value.toPrecision(5));

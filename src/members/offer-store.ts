@@ -1,0 +1,134 @@
+/**
+ * Commits what an answer promises before the answer leaves: the offers it shows and, where it has a
+ * call id, the answer itself, so that a repeat of the call gets the same one.
+ *
+ * Answers are kept in the hash `call:{pN}:<call id>`, one field a member, for some hours. Field `k` of
+ * a member's hash lists the calls still open (lines of `<epoch seconds of its end> <call id>`): an
+ * erasure has to find them.
+ */
+import { type RedisClient, toStoreError } from "../redis/clients.js";
+import { groupedPipeline } from "../redis/grouped.js";
+import { callKey, memberKey, partitionOf } from "../redis/keys.js";
+import { defineScript, runScript } from "../redis/scripts.js";
+
+/** Open calls a member's hash remembers; one beyond ends by its time alone. */
+const CALLS_REMEMBERED = 64;
+
+/**
+ * KEYS: member, call. ARGV: 'known' or 'unknown', offers as read ('' none), offers to hold ('' as they
+ *   are), member (field of the call), answer ('' the request has no call), epoch seconds now, seconds an
+ *   answer is kept, call id, calls remembered.
+ * Returns {'kept', answer} | {'moved'} (merged away, erased or gone) | {'stale', offers} | {'ok'}.
+ */
+const holdScript = defineScript<Buffer[]>({
+  name: "hold_offers",
+  numberOfKeys: 2,
+  lua: `
+local hasCall = ARGV[5] ~= ''
+if hasCall then
+  local kept = redis.call('HGET', KEYS[2], ARGV[4])
+  if kept then return {'kept', kept} end
+end
+if ARGV[1] == 'known' then
+  local found = redis.call('HMGET', KEYS[1], 'v', 'r', 'x', 'o', 'k')
+  if not found[1] or found[2] or found[3] then return {'moved'} end
+  if (found[4] or '') ~= ARGV[2] then return {'stale', found[4] or ''} end
+  if ARGV[3] ~= '' then redis.call('HSET', KEYS[1], 'v', found[1] + 1, 'o', ARGV[3]) end
+  if hasCall then
+    local now = tonumber(ARGV[6])
+    local open = {}
+    for line in string.gmatch(found[5] or '', '[^\\n]+') do
+      if tonumber(string.match(line, '^%d+')) > now then open[#open + 1] = line end
+    end
+    open[#open + 1] = string.format('%d %s', now + tonumber(ARGV[7]), ARGV[8])
+    local first = math.max(1, #open - tonumber(ARGV[9]) + 1)
+    redis.call('HSET', KEYS[1], 'k', table.concat(open, '\\n', first))
+  end
+end
+if hasCall then
+  redis.call('HSET', KEYS[2], ARGV[4], ARGV[5])
+  redis.call('EXPIRE', KEYS[2], ARGV[7])
+end
+return {'ok'}
+`,
+});
+
+export interface Hold {
+  /** Who is answered: a member's id, else what stands for somebody unknown. */
+  readonly holder: string;
+  /** Whether `holder` has a hash; without one only the call is kept. */
+  readonly known: boolean;
+  /** The member's offers as they were read. */
+  readonly read: Buffer | null;
+  /** What they become; null: they stay. */
+  readonly offers: Buffer | null;
+  readonly call: { readonly id: string; readonly answer: string } | null;
+}
+
+export type HoldResult =
+  | { readonly status: "ok" }
+  /** The call has its answer already. */
+  | { readonly status: "kept"; readonly answer: string }
+  /** The offers are others by now: decide again with these. */
+  | { readonly status: "stale"; readonly offers: Buffer | null }
+  /** Merged away, erased or gone: read the member again. */
+  | { readonly status: "moved" };
+
+export class OfferStore {
+  constructor(
+    private readonly client: RedisClient,
+    /** How long a call gets the same answer. */
+    private readonly callSeconds: number,
+  ) {}
+
+  /** Commits all of it or nothing. Throws `store_unavailable`, `store_full`. */
+  async hold({ holder, known, read, offers, call }: Hold): Promise<HoldResult> {
+    const keys = [memberKey(holder), callKey(partitionOf(holder), call?.id ?? "")];
+    const args = [
+      known ? "known" : "unknown",
+      read ?? "",
+      offers ?? "",
+      holder,
+      call?.answer ?? "",
+      Math.floor(Date.now() / 1000),
+      this.callSeconds,
+      call?.id ?? "",
+      CALLS_REMEMBERED,
+    ];
+    const [status, value] = await this.try(() => runScript(this.client, holdScript, keys, args));
+    switch (status!.toString()) {
+      case "kept":
+        return { status: "kept", answer: value!.toString() };
+      case "stale":
+        return { status: "stale", offers: value!.length === 0 ? null : value! };
+      case "moved":
+        return { status: "moved" };
+      default:
+        return { status: "ok" };
+    }
+  }
+
+  /**
+   * Removes the answers kept for this member's open calls. For an erasure, behind its tombstone: from
+   * then on none is kept any more. Throws `store_unavailable`.
+   */
+  async forgetCalls(member: string): Promise<void> {
+    const listed = await this.try(() => this.client.hget(memberKey(member), "k"));
+    if (listed === null) return;
+    const partition = partitionOf(member);
+    const calls = listed.split("\n").map((line) => line.slice(line.indexOf(" ") + 1));
+    const outcomes = await groupedPipeline(this.client, [
+      ...calls.map((id) => ["hdel", callKey(partition, id), member] as const),
+      ["hdel", memberKey(member), "k"],
+    ]);
+    for (const { error } of outcomes) if (error !== undefined) throw toStoreError(error);
+  }
+
+  private async try<T>(call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+}
