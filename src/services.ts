@@ -3,10 +3,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { catalogServices } from "./catalog-services.js";
 import type { Core, Followed } from "./core.js";
 import type { RecommendationRequest } from "./decision/answer.js";
-import { type DecideDependencies, decide } from "./decision/decide.js";
-import { LastScores } from "./decision/last-scores.js";
-import { MemberReader } from "./decision/member-reader.js";
+import { decide } from "./decision/decide.js";
+import type { LastScores } from "./decision/last-scores.js";
+import type { DecisionRecorder } from "./decision/recorder.js";
 import { score } from "./decision/score.js";
+import { decideDependencies, decisionService, offerStoreOf } from "./decision-services.js";
 import { CuecardError } from "./errors.js";
 import { followComponent, readComponent } from "./events/replay.js";
 import { timelineOf } from "./events/timeline.js";
@@ -38,6 +39,7 @@ export interface ServiceParts {
   readonly followed: Followed;
   readonly queue: JobQueue;
   readonly keys: ApiKeys;
+  readonly recorder: DecisionRecorder;
   /** false while starting and stopping. */
   ready(): boolean;
 }
@@ -66,6 +68,7 @@ export function createServices(parts: ServiceParts): Services {
       requireRoom(core);
       return core.ingest.ingest(events);
     },
+    decisions: decisionService(parts, dependencies),
     members: memberService(core, lastScores),
     ...catalogServices(core),
     suppressions: suppressionService(core),
@@ -90,22 +93,6 @@ export function createServices(parts: ServiceParts): Services {
   };
 }
 
-function decideDependencies({ core, followed }: ServiceParts): DecideDependencies {
-  const { config, schema, store, members, catalog, logger } = core;
-  return {
-    config,
-    schema,
-    reader: new MemberReader(store, members),
-    lastScores: new LastScores(),
-    heads: followed.heads,
-    ranker: followed.ranker,
-    alive: () => followed.alive.current(),
-    artifacts: () => followed.candidates.current(),
-    snapshot: () => catalog.current(),
-    onModelError: (error) => logger.error({ err: error }, "a model failed while serving"),
-  };
-}
-
 /** Refuses before Redis would: reads and care go on while there is room to breathe. */
 function requireRoom({ watch, config }: Core): void {
   if (watch.fullness < config.storeFullRatio) return;
@@ -116,6 +103,7 @@ function requireRoom({ watch, config }: Core): void {
 function memberService(core: Core, lastScores: LastScores): MemberService {
   const { members, config, log } = core;
   const dependencies = { ...core, identities: members.identities, readComponent, followComponent };
+  const offers = offerStoreOf(core);
   const answered = (record: MemberRecord): AnsweredMember => ({
     ...(record.profile ?? { id: record.id, createdAt: 0, updatedAt: 0 }),
     id: record.id,
@@ -131,8 +119,13 @@ function memberService(core: Core, lastScores: LastScores): MemberService {
     put: (id, input) => after(id, members.put(id, input)),
     patch: (id, input) => after(id, members.patch(id, input)),
     async erase(id) {
+      const parts = (await members.get(id)).profile?.merged ?? [];
       const { id: erased, erasedAt } = await members.erase(id);
       lastScores.forget(erased);
+      // Behind the tombstone, where no answer is kept for them any more.
+      for (const part of new Set([erased, ...parts.map((one) => one.id)])) {
+        await offers.forgetCalls(part);
+      }
       return { id: erased, erasedAt, completeBy: erasedAt + config.erasureDeadlineDays * DAY_MS };
     },
     async list(page) {

@@ -215,6 +215,9 @@ export interface OfferTrace extends Offer {
   /** The one the candidates were made from: a newer one may number its products otherwise. */
   readonly snapshot: CatalogSnapshot;
   readonly set: CandidateSet;
+  /** What the candidates were proposed from. */
+  readonly request: CandidateRequest;
+  readonly artifacts: CandidateArtifacts;
   readonly unreached: readonly number[];
   readonly margins: Float32Array | null;
 }
@@ -272,6 +275,8 @@ async function offers(
     suggestions,
     doNotSell,
     snapshot: used,
+    request: candidates,
+    artifacts: current.artifacts,
     set,
     unreached,
     margins: ranked?.margins ?? null,

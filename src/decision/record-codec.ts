@@ -15,7 +15,9 @@ type PackedConsent = [channel: string, purpose: string, status: string, at?: num
 
 type PackedCounted = {
   st: Counted["stage"];
-  z?: string;
+  /** 1: no profile. */
+  np?: 1;
+  z?: string[];
   j?: string;
   lo?: string;
   vu?: boolean;
@@ -31,12 +33,14 @@ type PackedDecision = {
   n?: 1;
   p: string;
   ch?: string;
-  ca?: readonly string[];
+  ca?: string[];
   pg?: string;
   cr?: string;
   ci?: string;
-  ex?: readonly string[];
+  ex?: string[];
   l?: number;
+  /** 1: explained. */
+  xp?: 1;
   s?: string;
   c?: PackedCounted;
   h?: DecisionRecord["held"];
@@ -50,7 +54,7 @@ type PackedDecision = {
     config: string,
   ];
   sd: number;
-  b?: readonly string[];
+  b?: string[];
   /** As `Shown`, in its order; 0 for null, ordinary ends left out. */
   sh: unknown[][];
   r: DecisionRecord["removed"];
@@ -59,10 +63,10 @@ type PackedDecision = {
   ls?: NonNullable<DecisionRecord["lastScores"]>;
   e?: NonNullable<DecisionRecord["experiment"]>;
   dr?: number;
-  x?: readonly CutPart[];
+  x?: CutPart[];
 };
 
-const some = <T>(list: readonly T[] | undefined): readonly T[] | undefined =>
+const some = <L extends { readonly length: number }>(list: L | undefined): L | undefined =>
   list === undefined || list.length === 0 ? undefined : list;
 
 /** The record as a line of the log, at most RECORD_BYTES_MAX bytes unless what is never cut is longer. */
@@ -141,6 +145,7 @@ export function packRecord(record: DecisionRecord): DecisionEntry {
     ci: request.callId ?? undefined,
     ex: some(request.exclude),
     l: request.limit,
+    xp: request.explain === true ? 1 : undefined,
     s: record.state ?? undefined,
     c: counted === null ? undefined : packCounted(counted),
     h: some(record.held),
@@ -167,10 +172,11 @@ export function packRecord(record: DecisionRecord): DecisionEntry {
   return { kind: "decision", member: record.member, at: record.at, decision };
 }
 
-const packCounted = ({ stage, zone, consents, ...rest }: Counted): PackedCounted => ({
+const packCounted = ({ stage, zones, consents, ...rest }: Counted): PackedCounted => ({
   st: stage,
-  z: zone ?? undefined,
-  j: rest.jurisdiction,
+  np: rest.hasProfile ? undefined : 1,
+  z: some(zones),
+  j: rest.jurisdiction ?? undefined,
   lo: rest.locale,
   vu: rest.vulnerable,
   pz: rest.personalization,
@@ -208,6 +214,7 @@ export function unpackRecord({ member, at, decision }: DecisionEntry): DecisionR
       callId: raw.ci,
       exclude: raw.ex,
       limit: raw.l,
+      explain: raw.xp === 1 ? true : undefined,
     },
     state: raw.s ?? null,
     counted: raw.c === undefined ? null : unpackCounted(raw.c),
@@ -228,8 +235,9 @@ export function unpackRecord({ member, at, decision }: DecisionEntry): DecisionR
 
 const unpackCounted = (raw: PackedCounted): Counted => ({
   stage: raw.st,
-  zone: raw.z ?? null,
-  jurisdiction: raw.j,
+  hasProfile: raw.np !== 1,
+  zones: raw.z ?? [],
+  jurisdiction: raw.j ?? null,
   locale: raw.lo,
   vulnerable: raw.vu,
   personalization: raw.pz,

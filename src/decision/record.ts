@@ -37,8 +37,12 @@ export interface Shown {
 /** The parts of a profile that count for a decision. */
 export interface Counted {
   readonly stage: MemberFacts["stage"];
-  readonly zone: string | null;
-  readonly jurisdiction?: string | undefined;
+  /** false: events alone are known of them. */
+  readonly hasProfile: boolean;
+  /** Every zone they may have been in; [] = unknown. */
+  readonly zones: string[];
+  /** Whose law counted; null = unknown. */
+  readonly jurisdiction: string | null;
   readonly locale?: string | undefined;
   readonly vulnerable?: boolean | undefined;
   readonly personalization?: "on" | "off" | undefined;
@@ -68,12 +72,13 @@ export interface DecisionRecord {
   readonly request: {
     readonly placement: string;
     readonly channel?: string | null | undefined;
-    readonly cart?: readonly string[] | undefined;
+    readonly cart?: string[] | undefined;
     readonly page?: string | null | undefined;
     readonly callReason?: string | null | undefined;
     readonly callId?: string | null | undefined;
-    readonly exclude?: readonly string[] | undefined;
+    readonly exclude?: string[] | undefined;
     readonly limit?: number | undefined;
+    readonly explain?: boolean | undefined;
   };
   /** Packed feature state, base64. */
   readonly state: string | null;
@@ -84,20 +89,20 @@ export interface DecisionRecord {
   readonly versions: Versions;
   readonly seed: number;
   /** What the guards said: code of what barred selling. */
-  readonly bars: readonly string[];
-  readonly shown: readonly Shown[];
+  readonly bars: string[];
+  readonly shown: Shown[];
   /** Candidates not shown, by code. */
-  readonly removed: Readonly<Record<string, readonly string[]>>;
+  readonly removed: Record<string, string[]>;
   /** How many of each code, also where `removed` was cut. */
-  readonly removedCounts: Readonly<Record<string, number>>;
-  readonly degraded: readonly DegradedReason[];
+  readonly removedCounts: Record<string, number>;
+  readonly degraded: DegradedReason[];
   /** Scores of before, while the store was out of reach. */
   readonly lastScores: Scores | null;
   readonly experiment: RecommendationResponse["experiment"];
   /** Chance with which this answer was drawn; 1: nothing was drawn. */
   readonly drawn: number;
   /** Parts left out or shortened because the record would have been too long. */
-  readonly cut: readonly CutPart[];
+  readonly cut: CutPart[];
 }
 
 /** A decision on its way to the log: held as it is, written down off the answer's path. */
@@ -130,6 +135,7 @@ export function recordOf(one: Recordable, config: Pick<Config, "attributes">): D
       callId: context.callId,
       exclude: request.exclude,
       limit: request.limit,
+      explain: request.explain === true ? true : undefined,
     },
     state: facts?.packed?.toString("base64") ?? null,
     counted: facts === null ? null : countedOf(facts, config),
@@ -151,7 +157,7 @@ export function recordOf(one: Recordable, config: Pick<Config, "attributes">): D
 }
 
 function countedOf(
-  { profile, stage, zone }: MemberFacts,
+  { profile, stage, zones, jurisdiction }: MemberFacts,
   config: Pick<Config, "attributes">,
 ): Counted {
   const names = config.attributes.map(({ name }) => name);
@@ -161,8 +167,9 @@ function countedOf(
   );
   return {
     stage,
-    zone,
-    jurisdiction: profile?.jurisdiction,
+    hasProfile: profile !== null,
+    zones: [...zones],
+    jurisdiction,
     locale: profile?.locale,
     vulnerable: profile?.vulnerable,
     personalization: profile?.personalization,

@@ -12,6 +12,7 @@ export type Method = "get" | "put" | "post" | "patch" | "delete";
 
 export const TAGS = [
   "Serving",
+  "Decisions",
   "Members",
   "Products",
   "Coupons",

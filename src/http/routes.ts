@@ -1,5 +1,6 @@
 /** The one table of routes: what is mounted, guarded, validated and documented. */
 import { couponRoutes } from "./coupons.js";
+import { decisionRoutes } from "./decisions.js";
 import { docsRoutes } from "./docs.js";
 import { experimentRoutes } from "./experiments.js";
 import { healthRoutes } from "./health.js";
@@ -18,6 +19,7 @@ export function createRoutes(options: { metricsOpen: boolean }): readonly Route[
   const routes: readonly Route[] = [
     ...servingRoutes,
     ...popRoutes,
+    ...decisionRoutes,
     ...memberRoutes,
     ...productRoutes,
     ...couponRoutes,

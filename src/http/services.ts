@@ -12,6 +12,9 @@ import type {
   ScoresResponse,
   STAGES,
 } from "../decision/answer.js";
+import type { DecisionRecord } from "../decision/record.js";
+import type { Replayed } from "../decision/replay.js";
+import type { ProductFate } from "../decision/why-not.js";
 import type { ErrorCode } from "../errors.js";
 import type { MemberInput, Profile } from "../members/profile.js";
 import type { SuppressionKind } from "../members/suppression-identity.js";
@@ -134,6 +137,18 @@ export interface SuppressionService {
   list(page: PageRequest): Promise<Page<SuppressionEntry>>;
 }
 
+/** A decision's record as GET answers it. */
+export type DecisionAnswer = Omit<DecisionRecord, "held"> & {
+  held: { product: string; price: number; coupon: string | null }[];
+  fate?: ProductFate;
+};
+
+export interface DecisionService {
+  /** `product`: also why it was not shown. */
+  get(id: string, product: string | undefined): Promise<DecisionAnswer>;
+  replay(id: string): Promise<Replayed>;
+}
+
 export interface ModelSummary {
   /** `heads`, `ranker`, … */
   name: string;
@@ -211,6 +226,7 @@ export interface Services {
   readonly coupons: CouponService;
   readonly experiments: ExperimentService;
   readonly suppressions: SuppressionService;
+  readonly decisions: DecisionService;
   readonly models: ModelService;
   readonly jobs: JobService;
   readonly keys: KeyService;

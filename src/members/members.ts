@@ -26,6 +26,7 @@ import {
   NOTHING_LEFT,
 } from "./member-store.js";
 import { type MemberInput, memberInputSchema, type Profile } from "./profile.js";
+import { mergeOffers } from "./sticky-offers.js";
 import { blank, writtenPart } from "./written-part.js";
 
 /** The part of the feature algebra a merge needs; given by the composition root. */
@@ -148,6 +149,7 @@ export class Members {
           state: this.mergeStates(target.state, source.state),
           profile,
           contacts: mergeContacts(target.contacts, source.contacts),
+          offers: mergeOffers(target.offers, source.offers),
         };
         if (!(await this.commit(write, mergeRecord(target.id, from)))) continue;
         await this.settleLinks(target, profile);

@@ -84,6 +84,7 @@ export class ArtifactRegistry {
 export class ArtifactSlot<T> {
   readonly name: string;
   readonly #follower: Follower;
+  readonly #get: (version: string) => Promise<{ value: T; meta: ArtifactMeta }>;
   #current: T | null = null;
   #meta: ArtifactMeta | null = null;
 
@@ -94,9 +95,13 @@ export class ArtifactSlot<T> {
     options: FollowOptions = {},
   ) {
     this.name = name;
-    const load = async (version: string): Promise<void> => {
+    this.#get = async (version) => {
       const { bytes, meta } = await registry.get(name, version);
-      this.#current = decoded(name, bytes, decode);
+      return { value: decoded(name, bytes, decode), meta };
+    };
+    const load = async (version: string): Promise<void> => {
+      const { value, meta } = await this.#get(version);
+      this.#current = value;
       this.#meta = meta;
     };
     this.#follower = new Follower(
@@ -113,6 +118,12 @@ export class ArtifactSlot<T> {
 
   current(): T | null {
     return this.#current;
+  }
+
+  /** That very version, in force or not. @throws `model_unknown` when it is no longer kept. */
+  async at(version: string): Promise<T> {
+    if (this.#meta?.version === version && this.#current !== null) return this.#current;
+    return (await this.#get(version)).value;
   }
 
   meta(): ArtifactMeta | null {

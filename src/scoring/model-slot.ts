@@ -99,6 +99,18 @@ export class ModelSlot {
     return this.#loaded === null ? null : new Lease(this.#loaded);
   }
 
+  /**
+   * That very version: what serves, or loaded for this lease alone.
+   * @throws CuecardError `model_unknown` when it is no longer kept, `model_invalid`
+   */
+  async leaseOf(version: string): Promise<ModelLease> {
+    if (this.#loaded?.manifest.version === version) return new Lease(this.#loaded);
+    const { bytes, manifest } = await this.#registry.get(this.name, version);
+    const loaded = new Loaded(await openVerified(bytes, manifest, this.#options), manifest);
+    loaded.retired = true;
+    return new Lease(loaded);
+  }
+
   /** The manifest of what serves. */
   manifest(): Manifest | null {
     return this.#loaded?.manifest ?? null;

@@ -202,6 +202,14 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
     coupons: memoryRecords<CouponInput>("coupon_unknown"),
     experiments: memoryRecords<ExperimentInput>("experiment_unknown"),
     suppressions: memorySuppressions(),
+    decisions: {
+      get: async () => {
+        throw new CuecardError("decision_unknown", "no decision has this id");
+      },
+      replay: async () => {
+        throw new CuecardError("decision_unknown", "no decision has this id");
+      },
+    },
     models: memoryModels,
     jobs: memoryJobs,
     keys: {

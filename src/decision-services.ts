@@ -1,0 +1,94 @@
+/** Decisions wired to the core: what decides now, and what is known of earlier ones. */
+import { createHash } from "node:crypto";
+import type { Config } from "./config.js";
+import type { Core, Followed } from "./core.js";
+import type { DecideDependencies } from "./decision/decide.js";
+import { DecisionLog } from "./decision/decision-log.js";
+import { LastScores } from "./decision/last-scores.js";
+import { MemberReader } from "./decision/member-reader.js";
+import type { DecisionRecord } from "./decision/record.js";
+import type { DecisionRecorder } from "./decision/recorder.js";
+import { replay } from "./decision/replay.js";
+import { whyNot } from "./decision/why-not.js";
+import type { DecisionAnswer, DecisionService } from "./http/services.js";
+import { OfferStore } from "./members/offer-store.js";
+
+export interface DecisionParts {
+  readonly core: Core;
+  readonly followed: Followed;
+  readonly recorder: DecisionRecorder;
+}
+
+/** Hash of the part of the configuration that a decision depends on. */
+function decidingHash(config: Config): string {
+  const { currency, timezone, locale, attributes, channels, placements, stages, coupons } = config;
+  const { callingWindows, contactPolicy } = config;
+  const shown = { currency, timezone, locale, attributes, channels, placements, stages, coupons };
+  const part = JSON.stringify({ ...shown, callingWindows, contactPolicy });
+  return createHash("sha256").update(part).digest("hex").slice(0, 8);
+}
+
+export const offerStoreOf = ({ client, config }: Core): OfferStore =>
+  new OfferStore(client, Math.ceil(config.callHours * 3600));
+
+export function decideDependencies({
+  core,
+  followed,
+  recorder,
+}: DecisionParts): DecideDependencies {
+  const { config, schema, store, members, catalog, logger } = core;
+  const hash = decidingHash(config);
+  return {
+    config,
+    schema,
+    reader: new MemberReader(store, members),
+    lastScores: new LastScores(),
+    heads: followed.heads,
+    ranker: followed.ranker,
+    alive: () => followed.alive.current(),
+    artifacts: () => followed.candidates.current(),
+    snapshot: () => catalog.current(),
+    onModelError: (error) => logger.error({ err: error }, "a model failed while serving"),
+    offers: offerStoreOf(core),
+    versions: () => ({
+      alive: followed.alive.meta()?.version ?? null,
+      candidates: followed.candidates.meta()?.version ?? null,
+      config: hash,
+    }),
+    record: (decision) => recorder.add(decision),
+  };
+}
+
+export function decisionService(
+  { core, followed, recorder }: DecisionParts,
+  deciding: DecideDependencies,
+): DecisionService {
+  const { store, log } = core;
+  const isErased = async (member: string) => (await store.read(member)).erased;
+  const decisions = new DecisionLog(log, recorder, isErased);
+  const dependencies = {
+    ...deciding,
+    past: {
+      heads: (version: string) => followed.heads.leaseOf(version),
+      ranker: (version: string) => followed.ranker.leaseOf(version),
+      alive: (version: string) => followed.alive.at(version),
+      candidates: (version: string) => followed.candidates.at(version),
+      config: () => deciding.versions().config,
+      nameOf: async (member: string) => (await store.readThrough(member)).profile?.name ?? null,
+    },
+  };
+  return {
+    async get(id, product) {
+      const record = await decisions.find(id);
+      const answer = answeredRecord(record);
+      if (product === undefined) return answer;
+      return { ...answer, fate: await whyNot(record, product, dependencies) };
+    },
+    replay: async (id) => replay(await decisions.find(id), dependencies),
+  };
+}
+
+const answeredRecord = ({ held, ...record }: DecisionRecord): DecisionAnswer => ({
+  ...record,
+  held: held.map(([product, price, coupon]) => ({ product, price, coupon })),
+});
