@@ -19,6 +19,7 @@ import {
   schemaHashOf,
 } from "./features/feature-schema.js";
 import { decodeState, encodeState, fold, merge } from "./features/state.js";
+import { ContactEvents } from "./members/contact-events.js";
 import { ContactStore } from "./members/contact-store.js";
 import { IdentityStore } from "./members/identity.js";
 import { MemberStore } from "./members/member-store.js";
@@ -53,6 +54,7 @@ export interface Core {
   readonly suppressions: Suppressions;
   readonly contactPolicy: ContactPolicy;
   readonly contacts: ContactStore;
+  readonly contactEvents: ContactEvents;
   readonly codec: StateCodec;
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
@@ -101,11 +103,9 @@ export async function openCore(
   const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =>
     a === null && b === null ? null : encodeState(merge(decodeState(a), decodeState(b)));
   const members = new Members(store, new IdentityStore(client), mergeStates, config.defaultRegion);
-  const finishMerge = (from: string) => members.finishMerge(from);
-  const contactPolicy = new ContactPolicy(config);
-  const contacts = new ContactStore(client, { finishMerge, keptMs: contactPolicy.keptMs });
+  const contact = contactParts(client, members, config);
   const codec = { decode: decodeState, fold, encode: encodeState };
-  const writer = new MemberWriter(store, codec, finishMerge);
+  const writer = new MemberWriter(store, codec, finishMergeOf(members), contact.contactEvents);
   const channels = config.channels.map(({ id }) => id);
   const optOut = createOptOut({ members, suppressions, channels });
   return {
@@ -118,8 +118,7 @@ export async function openCore(
     store,
     members,
     suppressions,
-    contactPolicy,
-    contacts,
+    ...contact,
     codec,
     writer,
     ingest: new Ingest(writer, members, productFacts(catalog), config, optOut),
@@ -135,6 +134,22 @@ export async function openCore(
       closeRedis(client);
     },
   };
+}
+
+const finishMergeOf = (members: Members) => (from: string) => members.finishMerge(from);
+
+/** How often somebody may be reached: the limits, what was counted, and what counts. */
+function contactParts(
+  client: RedisClient,
+  members: Members,
+  config: Config,
+): Pick<Core, "contactPolicy" | "contacts" | "contactEvents"> {
+  const contactPolicy = new ContactPolicy(config);
+  const { keptMs } = contactPolicy;
+  const contacts = new ContactStore(client, { finishMerge: finishMergeOf(members), keptMs });
+  const { defaultRegion } = config;
+  const contactEvents = new ContactEvents(contacts, { keptMs, defaultRegion });
+  return { contactPolicy, contacts, contactEvents };
 }
 
 /** What ingest asks of the catalog snapshot; unknown products are registered and seen at once. */

@@ -138,7 +138,8 @@ function addImport(program: Command, config: () => Config): void {
   );
 }
 
-async function rebuildAll({ log, store, client, codec, members }: Core): Promise<void> {
+async function rebuildAll(core: Core): Promise<void> {
+  const { log, store, client, codec, members, contactEvents } = core;
   const progress = startProgress("Rebuild");
   const result = await rebuild({
     reader: log,
@@ -146,6 +147,7 @@ async function rebuildAll({ log, store, client, codec, members }: Core): Promise
     client,
     codec,
     combineProfiles,
+    contactEvents,
     onProfile: async (id, profile) => {
       for (const identity of identitiesOf(profile)) await members.identities.link(identity, id);
     },

@@ -26,6 +26,18 @@ export interface StateCodec {
   encode(state: FeatureState): Buffer;
 }
 
+/** Calls and messages that count as contacts made; given by the composition root likewise. */
+export interface ContactFold {
+  /** The member's packed contacts with this event's; undefined: it changes nothing. */
+  add(packed: Buffer | null, subject: string, event: MemberEvent): Buffer | undefined;
+  /** Stored and logged contacts together; undefined: as stored. */
+  merge(stored: Buffer | null, logged: Buffer | null): Buffer | undefined;
+  /** Counts those made on a telephone number there as well; idempotent. */
+  recordPhones(
+    events: readonly { subject: string; event: MemberEvent; phone?: string }[],
+  ): Promise<void>;
+}
+
 export type Outcome = "accepted" | "duplicate" | "duplicate_differs" | "member_erased";
 
 /** One event on its way into a member; `outcome` is set when it is decided. */
@@ -43,6 +55,8 @@ export interface PendingEvent {
    */
   readonly byIdentity?: boolean;
   outcome?: Outcome;
+  /** Number of the member, as read: what a call to them was made on. */
+  phone?: string;
   /** Set when the order was met before: this is a later part of it. */
   continuation?: boolean;
 }
@@ -69,6 +83,13 @@ const orderClaimKey = (subject: string, order: string): Buffer =>
   digest(`o\n${subject}\n${order}`, 12);
 const contentOf = ({ content }: PendingEvent): Buffer => digest(content ?? "", 6);
 
+/** A member with the events of a group folded in. */
+interface Folded {
+  readonly record: MemberRecord;
+  state: FeatureState;
+  contacts?: Buffer;
+}
+
 interface Prepared {
   commit: Commit;
   /** The pending event behind each claim, in the order of the claims. */
@@ -81,6 +102,7 @@ export class MemberWriter {
     private readonly codec: StateCodec,
     /** Finishes a merge that was cut off between its two members. */
     private readonly finishMerge: (from: string) => Promise<unknown>,
+    private readonly contacts?: ContactFold,
   ) {}
 
   /**
@@ -97,6 +119,9 @@ export class MemberWriter {
       await backOff(round);
       open = await this.attempt(open);
     }
+    const written = groups.flatMap(({ events }) => events);
+    // Of a repeat as well: the writer of the first may have died before this.
+    await this.contacts?.recordPhones(written.filter(({ outcome }) => outcome !== "member_erased"));
   }
 
   /** One round over the open groups; returns those that must go again. */
@@ -188,6 +213,9 @@ export class MemberWriter {
       wanted = redirected;
     }
     if (wanted.length > 0) throw contended(wanted.length);
+    for (const pending of groups.flatMap(open)) {
+      pending.phone = bySubject.get(pending.subject)!.profile?.phone;
+    }
     await this.settleMoved(groups, bySubject);
     return bySubject;
   }
@@ -241,7 +269,7 @@ export class MemberWriter {
     const claims: Claim[] = [];
     const claimants: Prepared["claimants"] = [];
     const records: LogRecord[] = [...(group.records ?? [])];
-    const states = new Map<string, { record: MemberRecord; state: FeatureState }>();
+    const states = new Map<string, Folded>();
     const ordersHere = new Set<string>();
     const idsHere = new Map<string, Buffer>();
     for (const pending of open(group)) {
@@ -274,15 +302,21 @@ export class MemberWriter {
           ordersHere.add(orderKey.toString("hex"));
         }
       }
-      const entry = states.get(record.id) ?? { record, state: this.codec.decode(record.state) };
+      const entry: Folded = states.get(record.id) ?? {
+        record,
+        state: this.codec.decode(record.state),
+      };
       entry.state = this.codec.fold(entry.state, counted);
+      const packed = entry.contacts ?? record.contacts;
+      entry.contacts = this.contacts?.add(packed, subject, counted) ?? entry.contacts;
       states.set(record.id, entry);
       records.push({ kind: "event", member: record.id, subject, event: counted });
     }
-    const members = [...states.values()].map(({ record, state }) => ({
+    const members = [...states.values()].map(({ record, state, contacts }) => ({
       id: record.id,
       expectedVersion: record.version,
       state: this.codec.encode(state),
+      ...(contacts === undefined ? {} : { contacts }),
     }));
     const partition =
       members[0] === undefined ? partitionOfGroup(group) : partitionOf(members[0].id);

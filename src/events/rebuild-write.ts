@@ -2,8 +2,9 @@
 import type { FeatureState } from "../features/state.js";
 import type { MemberRecord, MemberWrite } from "../members/member-store.js";
 import type { Profile } from "../members/profile.js";
+import type { MemberEvent } from "./event.js";
 import type { LoggedRecord } from "./log-reader.js";
-import type { StateCodec } from "./member-writer.js";
+import type { ContactFold, StateCodec } from "./member-writer.js";
 import type { MergeLinks } from "./merge-links.js";
 
 /** `id` seen as all `parts` together. */
@@ -14,12 +15,24 @@ export class Draft {
   private state: FeatureState | null = null;
   /** Subject → latest profile. */
   private readonly parts = new Map<string, Profile>();
+  /** Calls and messages that still count. */
+  readonly contactEvents: { subject: string; event: MemberEvent }[] = [];
+  private contacts: Buffer | null = null;
 
-  constructor(private readonly codec: StateCodec) {}
+  constructor(
+    private readonly codec: StateCodec,
+    private readonly contactFold?: ContactFold,
+  ) {}
 
   add({ record }: LoggedRecord): void {
     if (record.kind === "event") {
-      this.state = this.codec.fold(this.state ?? this.codec.decode(null), record.event);
+      const { subject, event } = record;
+      this.state = this.codec.fold(this.state ?? this.codec.decode(null), event);
+      const contacts = this.contactFold?.add(this.contacts, subject, event);
+      if (contacts !== undefined) {
+        this.contacts = contacts;
+        this.contactEvents.push({ subject, event });
+      }
     } else if (record.kind === "profile") {
       this.parts.set(record.subject, record.profile);
     }
@@ -27,6 +40,11 @@ export class Draft {
 
   packed(): Buffer | null {
     return this.state === null ? null : this.codec.encode(this.state);
+  }
+
+  /** What the log adds to the contacts stored; reservations are in no log, and stay. */
+  contactsWith(stored: Buffer | null): Buffer | undefined {
+    return this.contactFold?.merge(stored, this.contacts);
   }
 
   profile(id: string, combine: CombineProfiles): Profile | null {
@@ -63,12 +81,14 @@ export function writeOf(
   const logged = draft?.profile(id, combine) ?? null;
   const newer = logged !== null && (stored.profile?.updatedAt ?? -1) < logged.updatedAt;
   const same = state === null ? stored.state === null : stored.state?.equals(state) === true;
-  if (same && !newer && redirect === lost) return null;
+  const contacts = draft?.contactsWith(stored.contacts);
+  if (same && !newer && redirect === lost && contacts === undefined) return null;
   return {
     id,
     expectedVersion: version,
     ...(same ? {} : { state }),
     ...(newer ? { profile: logged } : {}),
     ...(redirect === lost ? {} : { redirect: lost }),
+    ...(contacts === undefined ? {} : { contacts }),
   };
 }

@@ -18,7 +18,7 @@ import {
 } from "../redis/keys.js";
 import { compareLogIds, LOG_START } from "./log-id.js";
 import type { LoggedRecord, LogReader } from "./log-reader.js";
-import type { StateCodec } from "./member-writer.js";
+import type { ContactFold, StateCodec } from "./member-writer.js";
 import { MergeLinks } from "./merge-links.js";
 import { type CombineProfiles, Draft, writeOf } from "./rebuild-write.js";
 import { byTimeWritten, firstOfComponents, readComponent, subjectOf } from "./replay.js";
@@ -30,6 +30,8 @@ export interface RebuildOptions {
   readonly client: RedisClient;
   readonly codec: StateCodec;
   readonly combineProfiles: CombineProfiles;
+  /** Absent: contacts are left as they are. */
+  readonly contactEvents?: ContactFold;
   /** Told of every profile written, so that identities lead to the member again. */
   readonly onProfile?: (id: string, profile: Profile) => Promise<void>;
   /** Share done, 0 … 1. */
@@ -146,12 +148,16 @@ class Rebuild {
     else {
       let draft = drafts.get(subject);
       if (draft === undefined) {
-        draft = new Draft(this.options.codec);
+        draft = this.newDraft();
         drafts.set(subject, draft);
         this.seen.add(fingerprint40(subject));
       }
       draft.add(logged);
     }
+  }
+
+  private newDraft(): Draft {
+    return new Draft(this.options.codec, this.options.contactEvents);
   }
 
   private noteMerge({ partition, logId, record }: LoggedRecord): void {
@@ -226,7 +232,7 @@ class Rebuild {
   ): Map<string, Draft> {
     for (const logged of records.sort(byTimeWritten)) {
       const holder = links.holderOf(subjectOf(logged)!);
-      const draft = drafts.get(holder) ?? new Draft(this.options.codec);
+      const draft = drafts.get(holder) ?? this.newDraft();
       drafts.set(holder, draft);
       draft.add(logged);
     }
@@ -256,11 +262,18 @@ class Rebuild {
     drafts: ReadonlyMap<string, Draft>,
     links: MergeLinks,
   ): Promise<string[]> {
-    const { combineProfiles, onProfile } = this.options;
+    const { combineProfiles, onProfile, contactEvents } = this.options;
     const writes = stored
       .map((record) => writeOf(record, drafts.get(record.id), links, combineProfiles))
       .filter((write) => write !== null);
     for (const { id, profile } of writes) if (profile != null) await onProfile?.(id, profile);
+    for (const { id, profile } of stored) {
+      const draft = drafts.get(id);
+      const { phone } = profile ?? draft?.profile(id, combineProfiles) ?? {};
+      const made = draft?.contactEvents ?? [];
+      if (made.length > 0)
+        await contactEvents?.recordPhones(made.map((one) => ({ ...one, phone })));
+    }
     return this.commit(writes);
   }
 

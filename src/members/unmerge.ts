@@ -10,6 +10,14 @@ import type { StateCodec } from "../events/member-writer.js";
 import type { Component } from "../events/replay.js";
 import { partitionOf } from "../redis/keys.js";
 import { combineProfiles, partsOf } from "./combine-profiles.js";
+import type { ContactEvents } from "./contact-events.js";
+import {
+  type Contact,
+  decodeContacts,
+  encodeContacts,
+  mergeContacts,
+  unionContacts,
+} from "./contacts.js";
 import { type Identity, type IdentityStore, identitiesOf, sameIdentity } from "./identity.js";
 import type { Commit, MemberRecord, MemberStore, MemberWrite } from "./member-store.js";
 import type { Profile } from "./profile.js";
@@ -20,6 +28,8 @@ export interface UnmergeDependencies {
   readonly identities: Pick<IdentityStore, "link" | "unlink">;
   /** Given by the composition root: this tier does not reach into features/ and events/. */
   readonly codec: StateCodec;
+  /** Absent: both keep all contacts. */
+  readonly contactEvents?: Pick<ContactEvents, "contactOf">;
   readonly readComponent: (log: LogReader, members: readonly string[]) => Promise<Component>;
   /** false: it must be read anew. */
   readonly followComponent: (log: LogReader, component: Component) => Promise<boolean>;
@@ -84,6 +94,10 @@ class Unmerge {
         expectedVersion: source!.version,
         redirect: null,
         state: this.fold(records, leaving),
+        contacts: mergeContacts(
+          mergeContacts(source!.contacts, this.contacts(records, leaving)),
+          this.without(held!.contacts, records, (id) => !leaving.includes(id)),
+        ),
         ...(profile === undefined ? {} : { profile }),
       };
       for (const identity of identitiesOf(profile ?? null)) {
@@ -128,6 +142,7 @@ class Unmerge {
         id: target,
         expectedVersion: held.version,
         state: this.fold(records, staying),
+        contacts: this.without(held.contacts, records, (id) => gone.has(id)),
         profile,
       };
       const record = undone(parent, this.from);
@@ -148,7 +163,8 @@ class Unmerge {
       const state = this.fold(records, leaving);
       const same = state === null ? source.state === null : source.state?.equals(state) === true;
       if (same) return true;
-      return this.commit({ id: this.from, expectedVersion: source.version, state });
+      const contacts = mergeContacts(source.contacts, this.contacts(records, leaving));
+      return this.commit({ id: this.from, expectedVersion: source.version, state, contacts });
     });
   }
 
@@ -174,6 +190,39 @@ class Unmerge {
       events++;
     }
     return events === 0 ? null : codec.encode(state);
+  }
+
+  /** Contacts by the events addressed to these. */
+  private contacts(records: readonly LoggedRecord[], subjects: readonly string[]): Buffer | null {
+    return encodeContacts(
+      unionContacts(
+        this.contactsOf(records, (subject) => subjects.includes(subject)),
+        [],
+      ),
+    );
+  }
+
+  /**
+   * What is held but for contacts with these by the log. What the log does not know (reservations,
+   * answers) both keep: better one contact too few than one too many.
+   */
+  private without(
+    held: Buffer | null,
+    records: readonly LoggedRecord[],
+    isGone: (subject: string) => boolean,
+  ): Buffer | null {
+    const gone = new Set(this.contactsOf(records, isGone).map(({ token }) => token));
+    return encodeContacts(decodeContacts(held).filter(({ token }) => !gone.has(token)));
+  }
+
+  private contactsOf(
+    records: readonly LoggedRecord[],
+    isWanted: (subject: string) => boolean,
+  ): Contact[] {
+    return records.flatMap(({ record }) => {
+      if (record.kind !== "event" || !isWanted(record.subject)) return [];
+      return this.dependencies.contactEvents?.contactOf(record.subject, record.event) ?? [];
+    });
   }
 
   private async untilWritten(attempt: () => Promise<boolean>): Promise<void> {

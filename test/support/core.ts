@@ -12,6 +12,8 @@ import {
   fold,
   merge,
 } from "../../src/features/state.js";
+import { ContactEvents } from "../../src/members/contact-events.js";
+import { ContactStore } from "../../src/members/contact-store.js";
 import { IdentityStore } from "../../src/members/identity.js";
 import { MemberStore } from "../../src/members/member-store.js";
 import { Members } from "../../src/members/members.js";
@@ -20,6 +22,7 @@ import { mastersOf, type RedisClient } from "../../src/redis/clients.js";
 import { logKey, PARTITIONS, partitionOf } from "../../src/redis/keys.js";
 
 export const DEDUPE_DAYS = 7;
+const CONTACTS_KEPT_MS = 33 * 86_400_000;
 
 /** A catalog of which a test knows everything. */
 export class KnownProducts implements ProductFacts {
@@ -38,6 +41,8 @@ export interface TestCore {
   readonly store: MemberStore;
   readonly identities: IdentityStore;
   readonly members: Members;
+  readonly contacts: ContactStore;
+  readonly contactEvents: ContactEvents;
   readonly suppressions: Suppressions;
   readonly writer: MemberWriter;
   readonly products: KnownProducts;
@@ -56,12 +61,28 @@ export function openTestCore(
   const identities = new IdentityStore(client);
   const members = new Members(store, identities, mergeStates, "CN");
   const codec = { decode: decodeState, fold, encode: encodeState };
-  const writer = new MemberWriter(store, codec, (from) => members.finishMerge(from));
+  const finishMerge = (from: string) => members.finishMerge(from);
+  const contacts = new ContactStore(client, { finishMerge, keptMs: CONTACTS_KEPT_MS });
+  const contactEvents = new ContactEvents(contacts, {
+    keptMs: CONTACTS_KEPT_MS,
+    defaultRegion: "CN",
+  });
+  const writer = new MemberWriter(store, codec, finishMerge, contactEvents);
   const products = new KnownProducts();
   const suppressions = new Suppressions({ client, store, secret: undefined });
   const optOut = createOptOut({ members, suppressions, channels: ["phone", "sms", "email"] });
   const ingest = new Ingest(writer, members, products, limits, optOut);
-  return { store, identities, members, suppressions, writer, products, ingest };
+  return {
+    store,
+    identities,
+    members,
+    contacts,
+    contactEvents,
+    suppressions,
+    writer,
+    products,
+    ingest,
+  };
 }
 
 /** A store whose commits fail from the nth on, as if the process had died there. */
