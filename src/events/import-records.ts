@@ -1,14 +1,14 @@
 /** A file's columns → member and product records, checked by the schemas their stores take. */
 import type { ZodType } from "zod";
 import type { ProductInput } from "../catalog/records.js";
-import type { MemberInput } from "../members/profile.js";
+import type { Consent, MemberInput } from "../members/profile.js";
 import type { ReadRow } from "./import-csv.js";
 import { checkTargets, csvLine, isUsableId, type Mapping, type RejectedRow } from "./import-map.js";
-import { cell, parseNumber } from "./import-values.js";
+import { cell, parseNumber, timeReader } from "./import-values.js";
 
 type Build = "text" | "number" | "integer" | "boolean" | "list" | "date";
 
-/** Targets of `import members` and how each is read; `attributes.X` and `consents.CHANNEL` come free. */
+/** Targets of `import members` and how each is read; `attributes.X`, `consents.CHANNEL` (and its `.at`, `.source`) come free. */
 const MEMBER_TARGETS: Record<string, Build> = {
   id: "text",
   name: "text",
@@ -107,6 +107,9 @@ function createMapper<T>(
       if (error instanceof BadCell) return reject("invalid_request", error.message);
       throw error;
     }
+    if (draft.consents !== undefined) {
+      draft.consents = datedConsents(draft.consents as ConsentDraft[]);
+    }
     const parsed = options.schema.safeParse(draft);
     if (parsed.success) return { row: row.row, id, record: parsed.data };
     const issue = parsed.error.issues[0]!;
@@ -129,11 +132,7 @@ function put<T>(
   const [group, name] = [target.slice(0, dot), target.slice(dot + 1)];
   if (group === "consents") {
     draft.consents ??= [];
-    (draft.consents as unknown[]).push({
-      channel: name,
-      status: consentOf(text, target),
-      source: "import",
-    });
+    putConsent(draft.consents as ConsentDraft[], name, text, target);
     return;
   }
   draft[group] ??= {};
@@ -142,6 +141,42 @@ function put<T>(
       ? attributeOf(text, options.attributeTypes?.[name], target)
       : parseCell(text, build ?? "text", target);
 }
+
+interface ConsentDraft {
+  channel: string;
+  status?: Consent["status"];
+  at?: number;
+  source: string;
+}
+
+/** Times without an offset are read as UTC: to the day, which is what a consent's date says. */
+const readTime = timeReader({ timezone: "UTC" });
+
+/** `sms`: yes, no or a status; `sms.at`, `sms.source`: the proof, from columns of their own. */
+function putConsent(drafts: ConsentDraft[], name: string, text: string, target: string): void {
+  const [, channel, part] = /^(.+?)(?:\.(at|source))?$/.exec(name)!;
+  let draft = drafts.find((one) => one.channel === channel);
+  if (draft === undefined) {
+    draft = { channel: channel!, source: "import" };
+    drafts.push(draft);
+  }
+  if (part === "source") draft.source = text;
+  else if (part === undefined) draft.status = consentOf(text, target);
+  else {
+    const at = readTime(text);
+    if (typeof at === "string") throw new BadCell(`${target}: not a time Cuecard knows`);
+    draft.at = at;
+  }
+}
+
+/**
+ * A consent without a time is the oldest word there is (`at` 0): an old file, imported again, must not
+ * lift a refusal that came after it. A refusal without a time counts as of now.
+ */
+const datedConsents = (drafts: readonly ConsentDraft[]): ConsentDraft[] =>
+  drafts
+    .filter(({ status }) => status !== undefined)
+    .map((draft) => (draft.status === "granted" ? { at: 0, ...draft } : draft));
 
 function parseCell(text: string, build: Build, target: string): unknown {
   switch (build) {
@@ -170,7 +205,7 @@ function booleanOf(text: string, target: string): boolean {
   throw new BadCell(`${target}: neither yes nor no`);
 }
 
-function consentOf(text: string, target: string): "granted" | "denied" | "revoked" {
+function consentOf(text: string, target: string): Consent["status"] {
   const word = text.toLowerCase();
   if (word === "granted" || word === "denied" || word === "revoked") return word;
   return booleanOf(text, target) ? "granted" : "denied";

@@ -27,7 +27,7 @@ import {
 } from "./member-store.js";
 import { type MemberInput, memberInputSchema, type Profile } from "./profile.js";
 import { mergeOffers } from "./sticky-offers.js";
-import { blank, writtenPart } from "./written-part.js";
+import { blank, refusalsOf, writtenPart } from "./written-part.js";
 
 /** The part of the feature algebra a merge needs; given by the composition root. */
 export type MergeStates = (a: Buffer | null, b: Buffer | null) => Buffer | null;
@@ -97,9 +97,9 @@ export class Members {
     return record;
   }
 
-  /** Replaces what was known of the member (of this part of it, after a merge). */
+  /** Replaces what was known of the member (of this part, after a merge) except refused consents. */
   async put(id: string, input: MemberInput): Promise<Profile> {
-    return this.writePart(id, input, () => ({}));
+    return this.writePart(id, input, refusalsOf);
   }
 
   /** Changes only the fields given; attributes name by name, consents by channel and purpose. */

@@ -72,8 +72,18 @@ readAmericanPlan();
 
 const ZERO = 48;
 
+// Zones, country and habits of one member are asked for one after another.
+let lastNumber = "";
+let lastRange: Range | null = null;
+
 function find(e164: string): Range | null {
-  if (!e164.startsWith("+")) return null;
+  if (e164 === lastNumber) return lastRange;
+  lastNumber = e164;
+  lastRange = e164.startsWith("+") ? walk(e164) : null;
+  return lastRange;
+}
+
+function walk(e164: string): Range | null {
   let step: Step | undefined = root;
   let range: Range | null = null;
   for (let i = 1; i < e164.length; i++) {

@@ -11,7 +11,7 @@ export const blank = (id: string, input: MemberInput = {}): Profile => ({
 });
 
 /**
- * `base` picks what stays of what was known (PUT: nothing, PATCH: all). Attributes are joined by name,
+ * `base` picks what stays of what was known (PUT: refusals, PATCH: all). Attributes are joined by name,
  * consents by channel and purpose.
  */
 export function writtenPart(
@@ -34,4 +34,10 @@ export function writtenPart(
     createdAt: known === undefined ? now : createdAt,
     updatedAt: now,
   };
+}
+
+/** What a PUT leaves of what was known: words of refusal, which only a later consent lifts. */
+export function refusalsOf({ consents }: MemberInput): MemberInput {
+  const refusals = consents?.filter(({ status }) => status !== "granted") ?? [];
+  return refusals.length === 0 ? {} : { consents: refusals };
 }

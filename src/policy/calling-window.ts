@@ -21,12 +21,36 @@ const OWN_WINDOW_ONLY: ReadonlySet<string> = new Set(["CN"]);
 /** `US-FL` → `US`. */
 export const countryOf = (jurisdiction: string): string => jurisdiction.split("-")[0]!;
 
+/** Windows by jurisdiction, of each list: asked for every lead. */
+const found = new WeakMap<
+  readonly CallingWindowConfig[],
+  Map<string | null, CallingWindowConfig | null>
+>();
+/** Jurisdictions come from members' records. */
+const FOUND_MAX = 1000;
+
 /**
  * The window that holds for a jurisdiction: its own, its country's, else `*`. null: none is configured
  * (for China `*` does not count), and outbound is closed with `window_missing`. Unknown jurisdiction
  * (null): `*`.
  */
 export function windowFor(
+  windows: readonly CallingWindowConfig[],
+  jurisdiction: string | null,
+): CallingWindowConfig | null {
+  const known = found.get(windows)?.get(jurisdiction);
+  if (known !== undefined) return known;
+  const window = find(windows, jurisdiction);
+  let all = found.get(windows);
+  if (all === undefined || all.size >= FOUND_MAX) {
+    all = new Map();
+    found.set(windows, all);
+  }
+  all.set(jurisdiction, window);
+  return window;
+}
+
+function find(
   windows: readonly CallingWindowConfig[],
   jurisdiction: string | null,
 ): CallingWindowConfig | null {

@@ -8,13 +8,20 @@ import { countryOf } from "./calling-window.js";
 export type ConsentBar = "consent_missing" | "consent_refused";
 
 const WRITTEN = /^[A-Z]{2}(-[A-Z0-9]{1,3})?$/;
+const read = new Map<string, string | null>();
+/** What stands there comes from members' records. */
+const READ_MAX = 1000;
 
 /** What a record says in this field, as `CN` or `US-FL`; null for what cannot be read as either. */
 function written(text: string | undefined): string | null {
   if (text === undefined) return null;
-  if (WRITTEN.test(text)) return text;
+  const known = read.get(text);
+  if (known !== undefined) return known;
   const upper = text.trim().toUpperCase().replace("_", "-");
-  return WRITTEN.test(upper) ? upper : null;
+  const jurisdiction = WRITTEN.test(upper) ? upper : null;
+  if (read.size >= READ_MAX) read.clear();
+  read.set(text, jurisdiction);
+  return jurisdiction;
 }
 
 /** China wherever one of the phones is Chinese: it asks the most. Else the main phone's. */

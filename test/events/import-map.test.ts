@@ -208,6 +208,39 @@ describe("createEventMapper", () => {
 });
 
 describe("record mappers", () => {
+  it("keep a consent's proof; one without a time never outweighs a refusal", () => {
+    const map = createMemberMapper({
+      mapping: parseMapping(
+        "id=ID,consents.sms=S,consents.sms.at=At,consents.sms.source=From,consents.phone=P,consents.phone.at=PAt",
+      ),
+      schema: memberInputSchema,
+    });
+    const consentsOf = (values: Record<string, string>) => {
+      const row = map({ row: 1, values: { ID: "m", ...values } });
+      return "record" in row ? row.record.consents : row;
+    };
+    const marketing = { purpose: "marketing" } as const;
+    expect(
+      consentsOf({ S: "yes", At: "2026-03-01T09:30:00+08:00", From: "form 12", P: "no" }),
+    ).toEqual([
+      {
+        ...marketing,
+        channel: "sms",
+        status: "granted",
+        at: Date.parse("2026-03-01T09:30:00+08:00"),
+        source: "form 12",
+      },
+      { ...marketing, channel: "phone", status: "denied", source: "import" },
+    ]);
+    expect(consentsOf({ S: "yes", At: "2026-03-01" })).toMatchObject([
+      { at: Date.parse("2026-03-01T00:00:00Z"), source: "import" },
+    ]);
+    // A date alone is no word.
+    expect(consentsOf({ At: "2026-03-01", PAt: "2026-03-01" })).toEqual([]);
+    expect(consentsOf({ P: "yes" })).toMatchObject([{ status: "granted", at: 0 }]);
+    expect(consentsOf({ S: "yes", At: "last spring" })).toMatchObject({ code: "invalid_request" });
+  });
+
   it("make a member with attributes, consents and lists", () => {
     const map = createMemberMapper({
       mapping: parseMapping(
@@ -238,7 +271,9 @@ describe("record mappers", () => {
         tags: ["gold", "tea"],
         vulnerable: false,
         attributes: { age: 41, code: "007", plan: "3" },
-        consents: [{ channel: "sms", purpose: "marketing", status: "granted", source: "import" }],
+        consents: [
+          { channel: "sms", purpose: "marketing", status: "granted", at: 0, source: "import" },
+        ],
       },
     });
     expect(map({ row: 2, values: { ...values, Mail: "nonsense" } })).toMatchObject({

@@ -185,6 +185,16 @@ describe("consents", () => {
     expect(await profileOf(a)).toMatchObject({ consents: [word("denied", 2)] });
   });
 
+  it("refused stay refused under a PUT that says nothing of them, or something older", async () => {
+    await put(a, { consents: [word("revoked", 1000), word("granted", 1000, "phone")] });
+    await put(a, { name: "Ann" });
+    expect((await profileOf(a)).consents).toEqual([word("revoked", 1000)]);
+    await put(a, { consents: [word("granted", 0)] });
+    expect(await statusOf()).toEqual(["revoked"]);
+    await put(a, { consents: [word("granted", 1001)] });
+    expect(await statusOf()).toEqual(["granted"]);
+  });
+
   it("are joined by PATCH, channel and purpose by themselves", async () => {
     await put(a, { consents: [word("granted", 1), word("granted", 1, "phone")] });
     await patch(a, {
