@@ -27,7 +27,7 @@ export class DecisionLog {
     if (place === null) throw unknown();
     const waiting = this.recorder.waiting(id);
     if (waiting !== null) {
-      const record = typeof waiting === "string" ? decoded(waiting) : waiting;
+      const record = decoded(waiting);
       if (record.member !== null && (await this.isErased(record.member))) throw unknown();
       return record;
     }

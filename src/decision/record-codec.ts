@@ -4,8 +4,8 @@ import type { Counted, CutPart, DecisionRecord, Shown } from "./record.js";
 
 /** Bytes of a record as logged; one that would be longer is cut, and says of what. */
 export const RECORD_BYTES_MAX = 2048;
-/** Shown suggestions kept in a record that has to be cut. */
-const SHOWN_MAX = 10;
+/** Shown suggestions a record keeps however long it is. */
+const SHOWN_MIN = 3;
 /** What the counts and the word of a cut take. */
 const CUT_BYTES = 128;
 
@@ -103,10 +103,15 @@ function cutPart(record: DecisionRecord, part: CutPart, over: number): DecisionR
       return record.cut.length > 0 || Object.keys(record.removed).length === 0
         ? record
         : { ...record, removed: shortened(record.removed, over + CUT_BYTES) };
-    case "shown":
-      return record.shown.length <= SHOWN_MAX
+    case "shown": {
+      let kept = record.shown.length;
+      for (let saved = 0; kept > SHOWN_MIN && saved < over + CUT_BYTES; kept--) {
+        saved += Buffer.byteLength(JSON.stringify(packShown(record.shown[kept - 1]!))) + 1;
+      }
+      return kept === record.shown.length
         ? record
-        : { ...record, shown: record.shown.slice(0, SHOWN_MAX) };
+        : { ...record, shown: record.shown.slice(0, kept) };
+    }
     case "attributes":
     case "consents":
       return counted?.[part] === undefined

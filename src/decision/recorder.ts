@@ -9,7 +9,7 @@ import type { RedisClient } from "../redis/clients.js";
 import { groupedPipeline } from "../redis/grouped.js";
 import { logKey } from "../redis/keys.js";
 import { metrics } from "../telemetry.js";
-import { type DecisionRecord, type Recordable, recordOf } from "./record.js";
+import { type Recordable, recordOf } from "./record.js";
 import { encodeDecision } from "./record-codec.js";
 
 /** Decisions wait for company no longer than this. */
@@ -68,10 +68,10 @@ export class DecisionRecorder {
     this.#flushing ??= this.#flushSoon();
   }
 
-  /** One that is not in the store yet. */
-  waiting(id: string): DecisionRecord | string | null {
+  /** The record of one that is not in the store yet, as it will be logged. */
+  waiting(id: string): string | null {
     const fresh = this.#fresh.find((one) => one.id === id);
-    if (fresh !== undefined) return recordOf(fresh, this.#options.config);
+    if (fresh !== undefined) return lineOf(fresh, this.#options.config).text;
     return this.#lines.find((line) => line.id === id)?.text ?? null;
   }
 
