@@ -56,8 +56,8 @@ export async function promise(
     if (result.status !== "kept") return result;
     return { status: "kept", answer: JSON.parse(result.answer) as RecommendationResponse };
   } catch (error) {
-    if (isCuecardError(error) && error.status >= 500) return { status: "failed" };
-    throw error;
+    if (isCuecardError(error) && error.status < 500) throw error;
+    return { status: "failed" };
   }
 }
 

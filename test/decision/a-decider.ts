@@ -109,19 +109,24 @@ const leaseOf = (name: string, scorer: Scorer, calibration: Record<string, typeo
 
 /**
  * Heads: who ordered more than once buys with 0.88, else 0.12. Ranker: dearer than e^4 ≈ 55 comes
- * first (0.73 against 0.27 of the next orders).
+ * first (0.73 against 0.27 of the next orders). `leaf`: how sure they are.
  */
-export async function trained(): Promise<Pick<DecideDependencies, "heads" | "ranker">> {
+export function graphs(leaf = 1): { heads: Uint8Array; ranker: Uint8Array } {
   const orders = schema.names.indexOf("order_count");
   const head = (name: string) => ({
     name,
-    model: stump(schema.length, orders, 1.5, 2),
+    model: stump(schema.length, orders, 1.5, 2 * leaf),
     calibration: EVEN,
   });
-  const heads = await loadOnnxScorer(fuseHeads(HEADS.map(head), schema.length));
   const price = CANDIDATE_FEATURES.indexOf("price_log");
-  const model = stump(CANDIDATE_FEATURES.length, price, 4, 1);
-  const ranker = await loadOnnxScorer(rankerGraph(model));
+  const model = stump(CANDIDATE_FEATURES.length, price, 4, leaf);
+  return { heads: fuseHeads(HEADS.map(head), schema.length), ranker: rankerGraph(model) };
+}
+
+export async function trained(): Promise<Pick<DecideDependencies, "heads" | "ranker">> {
+  const bytes = graphs();
+  const heads = await loadOnnxScorer(bytes.heads);
+  const ranker = await loadOnnxScorer(bytes.ranker);
   return {
     heads: { lease: leaseOf("heads", heads, { purchase: EVEN }) },
     ranker: { lease: leaseOf("ranker", ranker, { ranker: EVEN }) },
