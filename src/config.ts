@@ -225,6 +225,18 @@ const fileSchema = z.strictObject({
     .prefault({}),
   /** How long a repeat of one call (`context.callId`) gets the same answer. */
   callHours: z.number().positive().max(48).default(4),
+  experiments: z
+    .object({
+      /** Share of members nothing proactive is ever done to: what all of it is compared with. */
+      holdoutShare: z.number().min(0).max(0.5).default(0),
+    })
+    .prefault({}),
+  exploration: z
+    .object({
+      /** Share of decisions whose first place is drawn among the first three. */
+      share: z.number().min(0).max(1).default(0.02),
+    })
+    .prefault({}),
   budgetMs: z.number().min(5).max(10_000).default(50),
   pop: popSchema.prefault({}),
   /** Share of the store's memory limit from which writes answer 503. */

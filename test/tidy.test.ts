@@ -19,7 +19,7 @@ const TIERS: readonly (readonly string[])[] = [
   ["events", "members", "features", "catalog"],
   ["candidates", "scoring", "policy"],
   ["decision", "leads", "training"],
-  ["http", "jobs", "pop", "demo"],
+  ["http", "jobs", "pop", "demo", "reports"],
   // The composition root: every other file directly in src.
   ["server"],
   ["main"],
