@@ -22,9 +22,15 @@ export interface DecisionParts {
 /** Hash of the part of the configuration that a decision depends on. */
 function decidingHash(config: Config): string {
   const { currency, timezone, locale, attributes, channels, placements, stages, coupons } = config;
-  const { callingWindows, contactPolicy } = config;
+  const { callingWindows, contactPolicy, experiments, exploration } = config;
   const shown = { currency, timezone, locale, attributes, channels, placements, stages, coupons };
-  const part = JSON.stringify({ ...shown, callingWindows, contactPolicy });
+  const part = JSON.stringify({
+    ...shown,
+    callingWindows,
+    contactPolicy,
+    experiments,
+    exploration,
+  });
   return createHash("sha256").update(part).digest("hex").slice(0, 8);
 }
 

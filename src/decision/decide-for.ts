@@ -23,6 +23,13 @@ import {
   type Suggestion,
 } from "./answer.js";
 import { openChannels } from "./channel.js";
+import {
+  DRAWN_AMONG,
+  drawAmongTop,
+  heldOut,
+  type TreatmentInForce,
+  treatmentFor,
+} from "./experiments.js";
 import { explain } from "./explain.js";
 import {
   type MemberFacts,
@@ -83,6 +90,7 @@ const NOTHING_HELD: ReadonlyMap<string, HeldPrice> = new Map();
 
 /** A situation and what became of it so far. */
 interface Draft extends Situation {
+  readonly treatment: TreatmentInForce;
   readonly degraded: Set<DegradedReason>;
   readonly models: { heads: string | null; ranker: string | null };
 }
@@ -95,21 +103,25 @@ export async function decideFor(
   situation: Situation,
   dependencies: DecidingDependencies,
 ): Promise<Decided> {
-  const { request, facts, now } = situation;
+  const { request, facts, placement, now } = situation;
+  const pinned = pin(dependencies);
+  const { experiments } = pinned.snapshot();
+  const assigning = { experiments, config: pinned.config };
+  const treatment = treatmentFor(facts, placement.id, now, assigning);
   const decision: Draft = {
     ...situation,
+    treatment,
     degraded: new Set([
       ...(situation.storeUp ? [] : (["store_unavailable"] as const)),
       ...(situation.canHold || !situation.storeUp ? [] : (["offers_not_held"] as const)),
     ]),
     models: { heads: null, ranker: null },
   };
-  const pinned = pin(dependencies);
-  const personal = facts !== null && isPersonal(facts.profile);
+  const personal = facts !== null && isPersonal(facts.profile) && !treatment.hold;
   // Awaited behind the ranker: neither model needs the other, and so both run in the same turn.
   const scoring = personal ? scoreOne(facts, decision, pinned) : Promise.resolve(lastOf(decision));
   const language = languageOf(facts?.profile?.locale, pinned.config.locale);
-  const care = careAnswer(facts, decision, language);
+  const care = careAnswer(facts, decision, language) ?? heldOut(treatment, placement, language);
   const trace =
     care === null ? await offers(personal ? facts : null, facts, scoring, decision, pinned) : null;
   const { scores } = await scoring;
@@ -127,7 +139,7 @@ export async function decideFor(
     degraded: degradedReasons.filter((reason) => decision.degraded.has(reason)),
     models: decision.models,
     policyVersion: 0,
-    experiment: null,
+    experiment: treatment.assignment,
     ...(request.explain === true && trace !== null
       ? { explanation: explain(trace, now, pinned) }
       : {}),
@@ -220,6 +232,8 @@ export interface OfferTrace extends Offer {
   readonly artifacts: CandidateArtifacts;
   readonly unreached: readonly number[];
   readonly margins: Float32Array | null;
+  /** The chance this order had; 1: nothing was drawn. */
+  readonly drawn: number;
 }
 
 async function offers(
@@ -230,7 +244,7 @@ async function offers(
   dependencies: DecidingDependencies,
 ): Promise<OfferTrace> {
   const { config, snapshot, artifacts } = dependencies;
-  const { request, placement, now } = decision;
+  const { request, placement, treatment, now } = decision;
   const current = { snapshot: snapshot(), artifacts: artifacts() ?? NO_ARTIFACTS };
   const candidates: CandidateRequest = {
     history: historyOf(personal?.state ?? EMPTY_STATE, now),
@@ -249,9 +263,12 @@ async function offers(
     asked,
     facts?.profile ?? null,
     facts?.zone ?? null,
-  );
+  ).filter(({ id }) => placement.kind !== "outbound" || treatment.channels?.has(id) !== false);
   const language = languageOf(facts?.profile?.locale, config.locale);
-  const { suggestions, unreached } = suggest({
+  const limit = request.limit ?? placement.limit;
+  // Nothing is drawn for whoever gets what everyone gets.
+  const explorationShare = personal === null ? 0 : treatment.explorationShare;
+  const { suggestions: chosen, unreached } = suggest({
     ...current,
     config,
     placement,
@@ -262,12 +279,14 @@ async function offers(
     margins: ranked?.margins ?? null,
     // Of somebody who wants no personal offers nothing is remembered: everyone's price it is.
     held: personal === null ? NOTHING_HELD : decision.held,
-    newCoupons: decision.canHold,
+    newCoupons: decision.canHold && treatment.coupons,
     channels,
     language,
-    limit: request.limit ?? placement.limit,
+    limit: explorationShare > 0 ? Math.max(limit, DRAWN_AMONG) : limit,
     now,
   });
+  const { order, propensity: drawn } = drawAmongTop(chosen, decision.seed, explorationShare);
+  const suggestions = numbered(order.slice(0, limit));
   const doNotSell = channels.length === 0 ? noChannel(language) : null;
   const { snapshot: used } = current;
   return {
@@ -280,8 +299,12 @@ async function offers(
     set,
     unreached,
     margins: ranked?.margins ?? null,
+    drawn,
   };
 }
+
+const numbered = (order: readonly Suggestion[]): Suggestion[] =>
+  order.map((one, i) => (one.rank === i + 1 ? one : { ...one, rank: i + 1 }));
 
 /** Of a member who wants no personal offers only the zone counts: when it is night there. */
 const asStranger = (facts: MemberFacts | null): MemberFacts | null =>

@@ -3,9 +3,11 @@
  * estimates see what the usual order never shows. Pure; the same in every process and at any time.
  */
 import { type Experiment, HOLDOUT, type Treatment } from "../catalog/experiment.js";
-import type { Config } from "../config.js";
+import type { Config, PlacementConfig } from "../config.js";
 import type { Stage } from "../features/stage.js";
 import { hash32 } from "../redis/keys.js";
+import type { RecommendationResponse } from "./answer.js";
+import type { Language } from "./script.js";
 
 /** What an arm follows from, beside the member. */
 export type Shares = Pick<Experiment, "id" | "arms" | "holdout" | "period">;
@@ -130,6 +132,20 @@ export function treatmentFor(
         : new Set(first.filter((id) => others.every((list) => list.includes(id)))),
     explorationShare: explores.includes(false) ? 0 : explores.includes(true) ? 1 : explorationShare,
   };
+}
+
+/** What goes out to somebody held out: nothing; null where the usual answer is right. */
+export function heldOut(
+  { hold }: TreatmentInForce,
+  { kind }: Pick<PlacementConfig, "kind">,
+  language: Language,
+): Pick<RecommendationResponse, "suggestions" | "doNotSell"> | null {
+  if (!hold || kind !== "outbound") return null;
+  const text =
+    language === "zh"
+      ? "该会员属于对照组：不要主动联系。"
+      : "This member is in a control group: do not contact.";
+  return { suggestions: [], doNotSell: { code: "held_out", text } };
 }
 
 /** How many of the first may be drawn. */

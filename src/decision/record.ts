@@ -151,7 +151,7 @@ export function recordOf(one: Recordable, config: Pick<Config, "attributes">): D
     degraded: answer.degraded,
     lastScores: situation.lastScores,
     experiment: answer.experiment,
-    drawn: 1,
+    drawn: trace?.drawn ?? 1,
     cut: [],
   };
 }

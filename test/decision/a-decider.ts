@@ -22,7 +22,8 @@ import { learnt } from "../candidates/builders.js";
 import { daysAgo, NOW } from "../support/builders.js";
 import { foldAll } from "../support/core.js";
 
-export const config: Config = loadConfig({ PORT: "0" });
+/** Nothing is drawn: a test that wants draws says so. */
+export const config: Config = { ...loadConfig({ PORT: "0" }), exploration: { share: 0 } };
 export const schema = createFeatureSchema([]);
 
 export const aProduct = (id: string, more: Partial<Product> = {}): Product => ({

@@ -58,7 +58,9 @@ describe("the arm of a member", () => {
 
   it("is the same at any time of its period, in any process, for life", () => {
     const known = ids.slice(0, 16).map((id) => armOf(anExperiment(), id, NOW));
-    expect(known.join(" ")).toMatchInlineSnapshot(`"a b  a b holdout a holdout a b b b b a b holdout"`);
+    expect(known.join(" ")).toMatchInlineSnapshot(
+      `"a b  a b holdout a holdout a b b b b a b holdout"`,
+    );
     const late = ids.map((id) => armOf(anExperiment(), id, NOW + 1e11));
     expect(late).toEqual(ids.map((id) => armOf(anExperiment(), id, 0)));
   });

@@ -3,6 +3,7 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import { expect } from "vitest";
+import { stringify } from "yaml";
 import { loadConfig } from "../../src/config.js";
 import { type JsonSchema, type Operation, openApiDocument } from "../../src/http/openapi.js";
 import { createRoutes } from "../../src/http/routes.js";
@@ -102,12 +103,21 @@ async function send(url: string, method: string, path: string, options: Ask): Pr
 /** A serve process of its own over the store at `target`. */
 export async function startServing(
   target: string,
-  options: { logger?: Logger; environment?: Record<string, string> } = {},
+  options: {
+    logger?: Logger;
+    environment?: Record<string, string>;
+    /** Of the configuration file. */
+    settings?: Record<string, unknown>;
+  } = {},
 ): Promise<Serving> {
   const dataDir = temporaryDir();
   const file = join(dataDir, "cuecard.yaml");
   // What the ladder does when time runs out is tested by itself: a busy machine must not take it here.
-  writeFileSync(file, "budgetMs: 10000\n");
+  // Nor are places drawn, unless a test asks for it.
+  writeFileSync(
+    file,
+    stringify({ budgetMs: 10_000, exploration: { share: 0 }, ...options.settings }),
+  );
   const config = loadConfig({
     CUECARD_CONFIG: file,
     PORT: "0",
