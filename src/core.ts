@@ -3,6 +3,7 @@ import type { CandidateArtifacts } from "./candidates/artifacts.js";
 import { decodeArtifacts } from "./candidates/artifacts-codec.js";
 import { CANDIDATE_FEATURES } from "./candidates/features.js";
 import { Catalog } from "./catalog/catalog.js";
+import { CouponLedger } from "./catalog/coupon-ledger.js";
 import type { Config } from "./config.js";
 import { HEADS } from "./decision/member-scores.js";
 import { withDemoWindows } from "./demo/windows.js";
@@ -12,6 +13,7 @@ import { Ingest } from "./events/ingest.js";
 import { encodeRecord } from "./events/log-record.js";
 import { MemberWriter, type StateCodec } from "./events/member-writer.js";
 import { createOptOut, type OptOut } from "./events/opt-out.js";
+import { createRedeem } from "./events/redeem-coupon.js";
 import type { AliveModel } from "./features/alive.js";
 import {
   createFeatureSchema,
@@ -55,6 +57,7 @@ export interface Core {
   readonly contactPolicy: ContactPolicy;
   readonly contacts: ContactStore;
   readonly contactEvents: ContactEvents;
+  readonly couponLedger: CouponLedger;
   readonly codec: StateCodec;
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
@@ -107,6 +110,8 @@ export async function openCore(
   const codec = { decode: decodeState, fold, encode: encodeState };
   const writer = new MemberWriter(store, codec, finishMergeOf(members), contact.contactEvents);
   const channels = config.channels.map(({ id }) => id);
+  const couponLedger = new CouponLedger(client);
+  const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
   const optOut = createOptOut({ members, suppressions, channels });
   return {
     config,
@@ -119,9 +124,10 @@ export async function openCore(
     members,
     suppressions,
     ...contact,
+    couponLedger,
     codec,
     writer,
-    ingest: new Ingest(writer, members, productFacts(catalog), config, optOut),
+    ingest: new Ingest(writer, members, productFacts(catalog), config, optOut, redeem),
     optOut,
     log: new EventLog(client, config.dataDir),
     schema: createFeatureSchema(config.attributes),
@@ -135,6 +141,9 @@ export async function openCore(
     },
   };
 }
+
+const couponsOf = (catalog: Catalog) => (id: string) =>
+  catalog.current().coupons.find((coupon) => coupon.id === id);
 
 const finishMergeOf = (members: Members) => (from: string) => members.finishMerge(from);
 

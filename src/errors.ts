@@ -152,6 +152,16 @@ export const ERRORS = define({
     title: "The phone number is not valid",
     remedy: "Send E.164 (+…), 00…, or a national number of the configured default region.",
   },
+  coupon_already_redeemed: {
+    status: 409,
+    title: "This member has redeemed the coupon already",
+    remedy: "The first redemption counts; nothing was written for this one.",
+  },
+  coupon_not_issued: {
+    status: 409,
+    title: "The coupon was not issued to this member and its budget is spent",
+    remedy: "Check the coupon and the member, or raise the coupon's budget; then send it again.",
+  },
   coupon_unknown: { status: 404, title: "There is no such coupon", remedy: "Check the id." },
   experiment_unknown: {
     status: 404,

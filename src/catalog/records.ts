@@ -58,6 +58,10 @@ export const couponInputSchema = z
     validFrom: z.iso.datetime({ offset: true }).optional(),
     validUntil: z.iso.datetime({ offset: true }).optional(),
     active: z.boolean().optional(),
+    /** Issues there are at most, redeemed and open ones together; absent: not limited. */
+    budget: z.number().int().min(0).max(1e9).optional(),
+    /** Issues one member may have at most, redeemed ones included; absent: 1. */
+    perMember: z.number().int().min(1).max(100).optional(),
   })
   .refine(({ amountOff, percentOff }) => (amountOff === undefined) !== (percentOff === undefined), {
     path: ["amountOff"],

@@ -5,6 +5,7 @@ import { metrics } from "../telemetry.js";
 import type { EventInput, Line, MemberEvent, MemberRef } from "./event.js";
 import type { MemberWriter, PendingEvent, WriteGroup } from "./member-writer.js";
 import type { OptOut } from "./opt-out.js";
+import type { Redeem } from "./redeem-coupon.js";
 import { type Rejection, validateEvent } from "./validate-event.js";
 
 interface SeenInEvent {
@@ -58,6 +59,7 @@ export class Ingest {
     private readonly products: ProductFacts,
     private readonly limits: IngestLimits,
     private readonly optOut: OptOut,
+    private readonly redeem: Redeem = async () => null,
   ) {}
 
   /**
@@ -67,7 +69,7 @@ export class Ingest {
    */
   async ingest(raw: readonly unknown[]): Promise<IngestResult> {
     const result: IngestResult = { accepted: 0, duplicates: 0, rejected: [] };
-    const arrivals = await this.admit(raw, result);
+    const arrivals = await this.redeemed(await this.admit(raw, result), result);
     await this.registerProducts(arrivals);
     const bySubject = new Map<string, PendingEvent[]>();
     for (const { pending } of arrivals) {
@@ -118,6 +120,18 @@ export class Ingest {
       }
     }
     return arrivals;
+  }
+
+  /** Without those whose coupon cannot be redeemed; before the write, so that none is acknowledged. */
+  private async redeemed(arrivals: readonly Arrival[], result: IngestResult): Promise<Arrival[]> {
+    const kept: Arrival[] = [];
+    for (const arrival of arrivals) {
+      const { subject, event } = arrival.pending;
+      const rejection = event.type === "coupon_redeemed" ? await this.redeem(subject, event) : null;
+      if (rejection === null) kept.push(arrival);
+      else result.rejected.push({ index: arrival.index, ...rejection });
+    }
+    return kept;
   }
 
   private normalise(input: EventInput): MemberEvent {

@@ -2,10 +2,11 @@
  * The scripts that count and write contacts: one for a member's field `c`, one for a phone number's
  * record. They do the same to the same list (see `contacts.ts`: flat, eight values a contact).
  */
+
+import { PackedList } from "../redis/packed-list.js";
 import { defineScript, type Script } from "../redis/scripts.js";
 import type { ContactLimit } from "./contact-limits.js";
 import { CONTACTS_MAX, type Contact, NOT_COUNTED, outcomeCode } from "./contacts.js";
-import { PackedList } from "./packed-list.js";
 
 export type ContactOperation = "reserve" | "record" | "release" | "answer";
 

@@ -191,7 +191,7 @@ export class ContactStore {
     const packed = packOperation(operation, contact, limits, now, now - keptMs);
     const args = [packed, String(Math.ceil(keptMs))];
     if (operation === "reserve") {
-      return runReplicated(this.client, phoneContactsScript, phoneContactsKey(phone), args);
+      return runReplicated(this.client, phoneContactsScript, [phoneContactsKey(phone)], args);
     }
     return this.run(phoneContactsScript, phoneContactsKey(phone), args);
   }
@@ -209,7 +209,7 @@ export class ContactStore {
       const key = memberKey(id);
       const reply =
         operation === "reserve"
-          ? await runReplicated(this.client, memberContactsScript, key, args)
+          ? await runReplicated(this.client, memberContactsScript, [key], args)
           : await this.run(memberContactsScript, key, args);
       const status = reply[0].toString();
       if (status === "erased") throw new CuecardError("member_erased", "this member was erased");

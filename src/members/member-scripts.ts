@@ -1,8 +1,8 @@
 /** The script that writes members, how what it writes is packed, and the script that reads many. */
 import type { LogRecord } from "../events/log-record.js";
+import { PackedList } from "../redis/packed-list.js";
 import { defineScript } from "../redis/scripts.js";
 import type { Commit, MemberWrite } from "./member-store.js";
-import { PackedList } from "./packed-list.js";
 import { encodeProfile } from "./profile-codec.js";
 
 /**

@@ -127,6 +127,11 @@ export const phoneContactsKey = (e164: string): string => `contacts:${identityTa
 export const couponLedgerKey = (coupon: string, part: string): string =>
   `coupon:{${encodeTag(coupon)}}:${part}`;
 export const couponLedgerPattern = "coupon:{*";
+/** The coupon of a key made by `couponLedgerKey`. */
+export const couponOfLedgerKey = (key: string): string =>
+  key
+    .slice("coupon:{".length, key.lastIndexOf("}:"))
+    .replace(/%(25|7b|7d)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
 /** SCAN pattern of identity records. */
 export const identityKeyPattern = "i:{*";

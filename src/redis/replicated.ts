@@ -21,38 +21,49 @@ const NOT_RUN = /^(MOVED|ASK|TRYAGAIN|CLUSTERDOWN|READONLY|LOADING|NOSCRIPT)/;
 const confirming = new WeakMap<Redis, number>();
 
 /**
- * The script must be safe to repeat, and write whenever it grants something, so that a repetition has
+ * All keys share a slot. The script must be safe to repeat, and write whenever it grants something, so that a repetition has
  * something to wait for. Throws `store_unavailable` (it may have run) and `store_full`.
  */
 export async function runReplicated<T>(
   client: RedisClient,
   script: Script<T>,
-  key: string,
+  keys: readonly string[],
   args: readonly RedisArgument[],
 ): Promise<T> {
   let whole = false;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const node = nodeOf(client, key);
+    const node = nodeOf(client, keys[0]!);
     if (node === undefined) {
       await lookAgain(client, attempt);
       continue;
     }
-    const { error, value, confirmed, replicas } = await attemptOn(node, script, whole, key, args);
+    const asked = confirming.get(node) ?? 0;
+    const call = { script, whole, keys, args, asked };
+    const { error, value, confirmed, replicas } = await attemptOn<T>(node, call);
     if (error !== undefined) {
       if (!NOT_RUN.test(error.message)) throw toStoreError(error);
       if (error.message.startsWith("NOSCRIPT")) whole = true;
       else await lookAgain(client, attempt);
       continue;
     }
-    const asked = confirming.get(node) ?? 0;
     confirming.set(node, Math.min(1, replicas));
-    if (confirmed >= Math.min(1, replicas) && (asked > 0 || replicas === 0)) return value as T;
+    if (confirmed >= Math.min(1, replicas)) return value as T;
     // The first time, or since a replica came: asked once more, now with the wait.
     if (asked > 0) break;
   }
   throw new CuecardError("store_unavailable", "no replica confirmed the write in time", {
     retryAfterSeconds: 1,
   });
+}
+
+interface Call {
+  readonly script: Script;
+  /** The node does not know the script: its text goes along. */
+  readonly whole: boolean;
+  readonly keys: readonly string[];
+  readonly args: readonly RedisArgument[];
+  /** Replicas waited for. */
+  readonly asked: number;
 }
 
 interface Attempt<T> {
@@ -66,19 +77,16 @@ interface Attempt<T> {
 /** One pipeline, since a wait counts the writes of its own connection only. */
 async function attemptOn<T>(
   node: Redis,
-  script: Script<T>,
-  whole: boolean,
-  key: string,
-  args: readonly RedisArgument[],
+  { script, whole, keys, args, asked }: Call,
 ): Promise<Attempt<T>> {
   const pipeline = node.pipeline();
   pipeline.callBuffer(whole ? "eval" : "evalsha", [
     whole ? script.lua : script.sha,
-    1,
-    key,
+    keys.length,
+    ...keys,
     ...args,
   ]);
-  pipeline.call("wait", [confirming.get(node) ?? 0, CONFIRM_MS]);
+  pipeline.call("wait", [asked, CONFIRM_MS]);
   pipeline.call("role", []);
   const replies = await pipeline.exec().catch((error: Error) => error);
   if (replies instanceof Error) return { error: replies, confirmed: 0, replicas: 0 };

@@ -4,6 +4,7 @@ import { Ingest, type IngestLimits, type ProductFacts } from "../../src/events/i
 import { decodeRecord, encodeRecord, type LogRecord } from "../../src/events/log-record.js";
 import { MemberWriter, type PendingEvent } from "../../src/events/member-writer.js";
 import { createOptOut } from "../../src/events/opt-out.js";
+import type { Redeem } from "../../src/events/redeem-coupon.js";
 import {
   decodeState,
   EMPTY_STATE,
@@ -57,6 +58,7 @@ export function openTestCore(
   client: RedisClient,
   limits: IngestLimits = { maxEventAgeYears: 30, maxFutureSeconds: 300 },
   store = new MemberStore(client, DEDUPE_DAYS, encodeRecord),
+  redeem?: Redeem,
 ): TestCore {
   const identities = new IdentityStore(client);
   const members = new Members(store, identities, mergeStates, "CN");
@@ -71,7 +73,7 @@ export function openTestCore(
   const products = new KnownProducts();
   const suppressions = new Suppressions({ client, store, secret: undefined });
   const optOut = createOptOut({ members, suppressions, channels: ["phone", "sms", "email"] });
-  const ingest = new Ingest(writer, members, products, limits, optOut);
+  const ingest = new Ingest(writer, members, products, limits, optOut, redeem);
   return {
     store,
     identities,

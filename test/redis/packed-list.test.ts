@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { PackedList } from "../../src/members/packed-list.js";
 import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import { PackedList } from "../../src/redis/packed-list.js";
 import { defineScript, runScript } from "../../src/redis/scripts.js";
 import { type TestStore, testTarget } from "../support/redis.js";
 

@@ -63,3 +63,15 @@ export class PackedList {
     this.buffer = grown;
   }
 }
+
+const shared = new PackedList();
+
+/** A few values as one argument; a script unpacks it by `cmsgpack.unpack(ARGV[1])`. */
+export function packList(values: readonly (string | number)[]): Buffer {
+  shared.clear();
+  for (const value of values) {
+    if (typeof value === "number") shared.addNumber(value);
+    else shared.add(value);
+  }
+  return shared.take();
+}
