@@ -51,7 +51,11 @@ const plain = <Kind extends PlainKind>(
   },
 });
 
-export function catalogServices({ catalog, config }: Core): Pick<Services, "products" | PlainKind> {
+export function catalogServices({
+  catalog,
+  config,
+  couponLedger,
+}: Core): Pick<Services, "products" | PlainKind> {
   const access: Access = { store: catalog.store, refresh: () => catalog.refresh() };
   const { store, refresh } = access;
   return {
@@ -72,7 +76,13 @@ export function catalogServices({ catalog, config }: Core): Pick<Services, "prod
         });
       },
     },
-    coupons: plain(access, "coupons"),
+    coupons: {
+      ...plain(access, "coupons"),
+      async report(id, page) {
+        const coupon = await reading(access, "coupons").get(id);
+        return couponLedger.report(coupon, page);
+      },
+    },
     experiments: plain(access, "experiments", (id, input) => {
       const errors = experimentFaults(id, input, { ...config, stages: STAGES });
       if (errors.length === 0) return;

@@ -53,7 +53,7 @@ export interface CouponReport {
   /** null: not limited. */
   readonly left: number | null;
   /** Issues of this page, in no order; an issue may come twice while the ledger grows. */
-  readonly items: readonly CouponIssue[];
+  readonly items: CouponIssue[];
   readonly nextCursor: string | null;
 }
 

@@ -1,4 +1,6 @@
 /** The examples of OpenAPI and /docs. A test holds each against the schema it illustrates. */
+
+import type { CouponReport } from "../catalog/coupon-ledger.js";
 import type { Experiment } from "../catalog/experiment.js";
 import type { Coupon, Product } from "../catalog/records.js";
 import type { RecommendationResponse, ScoresResponse } from "../decision/answer.js";
@@ -174,6 +176,27 @@ export const couponExample: Coupon = {
   active: true,
   createdAt: 1_760_000_000_000,
   updatedAt: 1_777_860_900_000,
+};
+
+export const couponReportExample: CouponReport = {
+  coupon: "c5",
+  budget: 1000,
+  perMember: 1,
+  issued: 412,
+  open: 90,
+  redeemed: 322,
+  members: 412,
+  left: 588,
+  items: [
+    {
+      token: "d_9f_mfi0x2a8_4Jq1",
+      member: "m_1029",
+      issuedAt: 1_777_860_900_000,
+      until: 1_778_465_700_000,
+      redeemedAt: null,
+    },
+  ],
+  nextCursor: null,
 };
 
 export const suppressionInputExample = { source: "dialer", reason: "do_not_contact" };

@@ -101,6 +101,27 @@ export const couponSchema = z.object({
   updatedAt: epochMsSchema,
 });
 
+export const couponReportSchema = z.object({
+  coupon: z.string(),
+  budget: z.number().nullable().describe("null: not limited."),
+  perMember: z.number(),
+  issued: z.number().describe("Redeemed and open ones; expired ones have returned to the budget."),
+  open: z.number(),
+  redeemed: z.number(),
+  members: z.number().describe("Members who hold or redeemed one."),
+  left: z.number().nullable(),
+  items: z.array(
+    z.object({
+      token: z.string().describe("The decision it was issued by, or `r_…` for a published code."),
+      member: z.string().nullable().describe("null: erased."),
+      issuedAt: epochMsSchema,
+      until: epochMsSchema.nullable().describe("When it returns unredeemed."),
+      redeemedAt: epochMsSchema.nullable(),
+    }),
+  ),
+  nextCursor: z.string().nullable(),
+});
+
 export const suppressionInputSchema = z.strictObject({
   source: z
     .string()

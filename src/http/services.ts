@@ -3,6 +3,8 @@
  * Every method may throw a CuecardError (unknown ids, `store_unavailable`, …); other errors become
  * an opaque 500. Ids arrive decoded and validated, inputs arrive validated unless said otherwise.
  */
+
+import type { CouponReport } from "../catalog/coupon-ledger.js";
 import type { Experiment, ExperimentInput } from "../catalog/experiment.js";
 import type { Coupon, CouponInput, Product, ProductInput } from "../catalog/records.js";
 import type {
@@ -110,7 +112,10 @@ export interface ProductService extends RecordService<ProductInput, Product> {
   putMany(products: (ProductInput & { id: string })[]): Promise<(Refusal | undefined)[]>;
 }
 
-export type CouponService = RecordService<CouponInput, Coupon>;
+export interface CouponService extends RecordService<CouponInput, Coupon> {
+  /** How much of it is gone, and a page of who received it. */
+  report(id: string, page: PageRequest): Promise<CouponReport>;
+}
 export type ExperimentService = RecordService<ExperimentInput, Experiment>;
 
 export interface SuppressionEntry {

@@ -280,6 +280,32 @@ describe("records", () => {
   });
 });
 
+describe("coupons", () => {
+  it("are redeemed once, and the report says who received what", async () => {
+    const body = { label: "10 off", amountOff: 10, budget: 2 };
+    await server.ok("PUT", "/v1/coupons/once", body);
+    const redeemed = (id: string, member: string) => ({
+      id,
+      type: "coupon_redeemed",
+      member,
+      at: new Date().toISOString(),
+      properties: { coupon: "once" },
+    });
+    const answer = await send(redeemed("r1", "coupon_a"), redeemed("r2", "coupon_a"));
+    expect(answer).toMatchObject({
+      accepted: 1,
+      rejected: [{ index: 1, code: "coupon_already_redeemed" }],
+    });
+    const report = await server.ok("GET", "/v1/coupons/once/report");
+    expect(report).toMatchObject({ budget: 2, issued: 1, redeemed: 1, left: 1 });
+    expect(report.items).toMatchObject([{ member: "coupon_a" }]);
+    const wrong = await server.ask("GET", "/v1/coupons/once/report?cursor=x");
+    expect([wrong.status, wrong.body.code]).toEqual([400, "invalid_request"]);
+    expect((await server.ask("GET", "/v1/coupons/none/report")).status).toBe(404);
+    await server.ask("DELETE", "/v1/coupons/once");
+  });
+});
+
 describe("keys", () => {
   it("open what their scopes say until they are revoked", async () => {
     const { key, id } = await server.ok("POST", "/v1/keys", { name: "shop", scopes: ["serve"] });

@@ -4,10 +4,15 @@ import { pino } from "pino";
 import type { ExperimentInput } from "../../src/catalog/experiment.js";
 import type { CouponInput, Product } from "../../src/catalog/records.js";
 import { CuecardError } from "../../src/errors.js";
-import { recommendationExample, scoresExample } from "../../src/http/examples.js";
+import {
+  couponReportExample,
+  recommendationExample,
+  scoresExample,
+} from "../../src/http/examples.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
+  CouponService,
   JobService,
   MemberRecord,
   MemberService,
@@ -147,6 +152,17 @@ function memoryRecords<Input extends { active?: boolean }>(
   };
 }
 
+function memoryCoupons(): CouponService {
+  const records = memoryRecords<CouponInput>("coupon_unknown");
+  return {
+    ...records,
+    async report(id) {
+      await records.get(id);
+      return { ...couponReportExample, coupon: id };
+    },
+  };
+}
+
 function memorySuppressions(): SuppressionService {
   const records = new Map<string, SuppressionAnswer>();
   return {
@@ -199,7 +215,7 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
     ingestEvents: async (events) => ({ accepted: events.length, duplicates: 0, rejected: [] }),
     members: memoryMembers(),
     products: memoryProducts(),
-    coupons: memoryRecords<CouponInput>("coupon_unknown"),
+    coupons: memoryCoupons(),
     experiments: memoryRecords<ExperimentInput>("experiment_unknown"),
     suppressions: memorySuppressions(),
     decisions: {
