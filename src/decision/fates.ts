@@ -11,13 +11,13 @@ export interface Fate {
 
 export function fatesOf({ snapshot, set, suggestions, doNotSell, unreached }: OfferTrace): Fate[] {
   const kept = new Set(suggestions.map((suggestion) => suggestion.product?.id));
-  const barred = new Set(unreached);
-  const codeOf = (i: number): string => {
-    if (!barred.has(i)) return "ranked_below_limit";
-    return doNotSell?.code ?? "channel_not_worth_cost";
-  };
-  return Array.from({ length: set.count }, (_, i) => {
+  const barred = unreached.length === 0 ? null : new Set(unreached);
+  const barCode = doNotSell?.code ?? "channel_not_worth_cost";
+  const fates: Fate[] = [];
+  for (let i = 0; i < set.count; i++) {
     const { id } = snapshot.products[set.product[i]!]!;
-    return { i, product: id, code: kept.has(id) ? null : codeOf(i) };
-  });
+    const why = barred?.has(i) === true ? barCode : "ranked_below_limit";
+    fates.push({ i, product: id, code: kept.has(id) ? null : why });
+  }
+  return fates;
 }

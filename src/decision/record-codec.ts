@@ -6,8 +6,8 @@ import type { Counted, CutPart, DecisionRecord, Shown } from "./record.js";
 export const RECORD_BYTES_MAX = 2048;
 /** Shown suggestions a record keeps however long it is. */
 const SHOWN_MIN = 3;
-/** What the counts and the word of a cut take. */
-const CUT_BYTES = 128;
+/** What the word of a cut takes. */
+const CUT_BYTES = 32;
 
 type DecisionEntry = Extract<LogRecord, { kind: "decision" }>;
 
@@ -57,13 +57,14 @@ type PackedDecision = {
   b?: string[];
   /** As `Shown`, in its order; 0 for null, ordinary ends left out. */
   sh: unknown[][];
-  r: DecisionRecord["removed"];
-  rc?: DecisionRecord["removedCounts"];
   d?: DecisionRecord["degraded"];
   ls?: NonNullable<DecisionRecord["lastScores"]>;
   e?: NonNullable<DecisionRecord["experiment"]>;
   dr?: number;
+  /** Parts that were cut; that `r` was, `rc` says. */
   x?: CutPart[];
+  r: DecisionRecord["removed"];
+  rc?: DecisionRecord["removedCounts"];
 };
 
 const some = <L extends { readonly length: number }>(list: L | undefined): L | undefined =>
@@ -72,21 +73,53 @@ const some = <L extends { readonly length: number }>(list: L | undefined): L | u
 /** The record as a line of the log, at most RECORD_BYTES_MAX bytes unless what is never cut is longer. */
 export function encodeDecision(record: DecisionRecord): string {
   let current = record;
-  let text = encodeRecord(packRecord(current));
+  let head = headOf(current);
   for (const part of CUTS) {
-    const over = Buffer.byteLength(text) - RECORD_BYTES_MAX;
-    if (over <= 0) return text;
+    const over = Buffer.byteLength(head) + REMOVED_MIN_BYTES - RECORD_BYTES_MAX;
+    if (over <= 0) break;
     const shorter = cutPart(current, part, over);
     if (shorter === current) continue;
     current = { ...shorter, cut: [...current.cut, part] };
-    text = encodeRecord(packRecord(current));
+    head = headOf(current);
   }
-  return text;
+  return head + removedText(record, RECORD_BYTES_MAX - Buffer.byteLength(head) - END.length) + END;
+}
+
+/** Closes the record and the line. */
+const END = "}}";
+/** `"r":{}` and the counts of some codes. */
+const REMOVED_MIN_BYTES = 64;
+
+/** The line up to the removed candidates, which take what room there is. */
+function headOf(record: DecisionRecord): string {
+  const text = encodeRecord(packRecord({ ...record, removed: {}, removedCounts: {} }));
+  return text.slice(0, -EMPTY.length);
+}
+
+const EMPTY = '"r":{}}}';
+
+/** `"r":{…}`, the best first; where some have no room `"rc":{…}` says how many there were. */
+function removedText({ removed, removedCounts }: DecisionRecord, bytes: number): string {
+  const whole = `"r":${JSON.stringify(removed)}`;
+  if (Buffer.byteLength(whole) <= bytes) return whole;
+  const counts = `,"rc":${JSON.stringify(removedCounts)}`;
+  const kept: Record<string, string[]> = {};
+  // Where each character is a byte, lengths tell all; ids of another kind leave their counts.
+  const isPlain = Buffer.byteLength(whole) === whole.length && !whole.includes("\\");
+  let room = isPlain ? bytes - counts.length - '"r":{}'.length : 0;
+  for (const [code, products] of Object.entries(removed)) {
+    room -= code.length + 6;
+    let count = 0;
+    while (count < products.length && room >= products[count]!.length + 3) {
+      room -= products[count++]!.length + 3;
+    }
+    if (count > 0) kept[code] = products.slice(0, count);
+  }
+  return `"r":${JSON.stringify(kept)}${counts}`;
 }
 
 /** In the order in which they go; what an explanation misses least goes first. */
-const CUTS: readonly CutPart[] = [
-  "removed",
+const CUTS: readonly Exclude<CutPart, "removed">[] = [
   "exclude",
   "page",
   "callReason",
@@ -96,13 +129,13 @@ const CUTS: readonly CutPart[] = [
   "consents",
 ];
 
-function cutPart(record: DecisionRecord, part: CutPart, over: number): DecisionRecord {
+function cutPart(
+  record: DecisionRecord,
+  part: (typeof CUTS)[number],
+  over: number,
+): DecisionRecord {
   const { request, counted } = record;
   switch (part) {
-    case "removed":
-      return record.cut.length > 0 || Object.keys(record.removed).length === 0
-        ? record
-        : { ...record, removed: shortened(record.removed, over + CUT_BYTES) };
     case "shown": {
       let kept = record.shown.length;
       for (let saved = 0; kept > SHOWN_MIN && saved < over + CUT_BYTES; kept--) {
@@ -124,20 +157,8 @@ function cutPart(record: DecisionRecord, part: CutPart, over: number): DecisionR
   }
 }
 
-/** Ids leave the longest list first, from its end, until so many bytes are saved or none is left. */
-function shortened(removed: DecisionRecord["removed"], bytes: number): DecisionRecord["removed"] {
-  const lists = Object.entries(removed).map(([code, products]) => ({ code, kept: [...products] }));
-  let saved = 0;
-  while (saved < bytes) {
-    const [longest] = lists.sort((a, b) => b.kept.length - a.kept.length);
-    const id = longest?.kept.pop();
-    if (id === undefined) break;
-    saved += Buffer.byteLength(JSON.stringify(id)) + 1;
-  }
-  return Object.fromEntries(lists.map(({ code, kept }) => [code, kept]));
-}
-
-export function packRecord(record: DecisionRecord): DecisionEntry {
+/** `r` comes last: see `headOf`. */
+function packRecord(record: DecisionRecord): DecisionEntry {
   const { request, versions, counted, lastScores, experiment } = record;
   const decision: PackedDecision = {
     id: record.id,
@@ -166,13 +187,12 @@ export function packRecord(record: DecisionRecord): DecisionEntry {
     sd: record.seed,
     b: some(record.bars),
     sh: record.shown.map(packShown),
-    r: record.removed,
-    rc: record.cut.includes("removed") ? record.removedCounts : undefined,
     d: some(record.degraded),
     ls: lastScores ?? undefined,
     e: experiment ?? undefined,
     dr: record.drawn === 1 ? undefined : record.drawn,
     x: some(record.cut),
+    r: {},
   };
   return { kind: "decision", member: record.member, at: record.at, decision };
 }
@@ -234,7 +254,7 @@ export function unpackRecord({ member, at, decision }: DecisionEntry): DecisionR
     lastScores: raw.ls ?? null,
     experiment: raw.e ?? null,
     drawn: raw.dr ?? 1,
-    cut: raw.x ?? [],
+    cut: [...(raw.x ?? []), ...(raw.rc === undefined ? [] : (["removed"] as const))],
   };
 }
 
