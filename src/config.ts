@@ -49,6 +49,8 @@ const channelSchema = z.object({
   /** false: a contact we start needs a granted consent of this channel; true: absent is enough. */
   consentByDefault: z.boolean().default(false),
   outbound: z.boolean().default(true),
+  /** Which identity it reaches somebody by; phone and sms by phone, email by e-mail, others by none. */
+  address: z.enum(["phone", "email", "none"]).optional(),
 });
 
 const placementSchema = z.object({
@@ -102,8 +104,8 @@ const aliases = (...names: string[]) => z.array(z.string().min(1)).min(1).defaul
 const popSchema = z.object({
   /** Where the card is shown: a placement of kind inbound. */
   placement: z.string().default("screen_pop"),
-  /** For the whole decision, ms. */
-  budgetMs: z.number().min(5).max(10_000).default(50),
+  /** For the whole decision, ms; that of any request where absent. */
+  budgetMs: z.number().min(5).max(10_000).optional(),
   aliases: z
     .object({
       caller: aliases(

@@ -12,6 +12,7 @@ import { replay } from "./decision/replay.js";
 import { whyNot } from "./decision/why-not.js";
 import type { DecisionAnswer, DecisionService } from "./http/services.js";
 import { OfferStore } from "./members/offer-store.js";
+import { metrics } from "./telemetry.js";
 
 export interface DecisionParts {
   readonly core: Core;
@@ -42,11 +43,18 @@ export function decideDependencies({
   followed,
   recorder,
 }: DecisionParts): DecideDependencies {
-  const { config, schema, store, members, catalog, logger } = core;
+  const { config, schema, store, members, catalog, logger, suppressions, contacts } = core;
   const hash = decidingHash(config);
   return {
     config,
     schema,
+    suppressions,
+    contacts,
+    rules: { config, contactPolicy: core.contactPolicy },
+    onGuardStop(guard) {
+      metrics.guardStops.inc({ guard });
+      logger.error({ guard }, "a guard stopped at the last look what should not have come so far");
+    },
     reader: new MemberReader(store, members),
     lastScores: new LastScores(),
     heads: followed.heads,

@@ -53,7 +53,8 @@ export function createServices(parts: ServiceParts): Services {
     config: core.config,
     recommend,
     async isKnown(member) {
-      const timeoutMs = core.config.pop.budgetMs * KNOWN_SHARE;
+      const { pop: own, budgetMs } = core.config;
+      const timeoutMs = (own.budgetMs ?? budgetMs) * KNOWN_SHARE;
       const record = await withDeadline(reader.readRef(member), timeoutMs).catch(() => null);
       return record !== null;
     },

@@ -40,6 +40,12 @@ export const metrics = {
     buckets: secondsBuckets,
     registers: [registry],
   }),
+  guardStops: new Counter({
+    name: "cuecard_guard_stops_total",
+    help: "Things a guard stopped at the last look: each one is a fault of ours",
+    labelNames: ["guard"],
+    registers: [registry],
+  }),
   degraded: new Counter({
     name: "cuecard_degraded_answers_total",
     help: "Answers given on a lower step of the ladder, by reason",

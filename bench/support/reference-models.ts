@@ -15,7 +15,7 @@ import { historyOf } from "../../src/features/member-history.js";
 import { stageOf } from "../../src/features/stage.js";
 import { decodeState, type FeatureState } from "../../src/features/state.js";
 import type { MemberRecord } from "../../src/members/member-store.js";
-import { careOnly, isPersonal } from "../../src/policy/guards.js";
+import { careCodeOf } from "../../src/policy/guards.js";
 import type { Progress } from "../../src/progress.js";
 import { hydrateContext } from "../../src/scoring/hydrate-context.js";
 import { type Manifest, manifestFor } from "../../src/scoring/manifest.js";
@@ -101,7 +101,7 @@ async function collectRows(core: Core, world: FilledWorld, progress: Progress): 
 
 /** Others are helped, or offered the same as everyone: another path than the one measured. */
 const isOffered = ({ profile }: MemberRecord, state: FeatureState): boolean =>
-  careOnly(profile, state) === null && isPersonal(profile);
+  careCodeOf(profile, state) === null && profile?.personalization !== "off";
 
 const nodesOf = (models: readonly ParsedModel[]): number =>
   models.reduce((sum, { trees }) => sum + trees.reduce((n, tree) => n + tree.left.length, 0), 0);

@@ -109,6 +109,17 @@ export const recommendationResponseSchema = z.object({
   doNotSell: z.object({ code: z.string(), text: z.string() }).nullable(),
   degraded: z.array(z.enum(degradedReasons)),
   models: z.object({ heads: z.string().nullable(), ranker: z.string().nullable() }),
+  /** What the guards closed: their numbers are explained in docs/guards.md. Absent: nothing. */
+  blocked: z
+    .array(
+      z.object({
+        guard: z.number().int(),
+        code: z.string(),
+        channel: z.string().nullable(),
+        until: z.string().nullable(),
+      }),
+    )
+    .optional(),
   policyVersion: z.number().int(),
   experiment: z.object({ name: z.string(), arm: z.string() }).nullable(),
   tookMs: z.number(),

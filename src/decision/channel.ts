@@ -1,8 +1,6 @@
 /** Through which channel: the one asked for, or the best consented one that is worth its cost. */
 import type { ChannelConfig, PlacementConfig } from "../config.js";
 import { type ChannelHabitsState, responseRate } from "../features/channel-habits.js";
-import type { Profile } from "../members/profile.js";
-import { outboundBar } from "../policy/guards.js";
 
 export interface ChannelChoice {
   readonly id: string;
@@ -14,25 +12,18 @@ export interface ChannelChoice {
 const PRIOR_RESPONSE_RATE = 0.1;
 
 /**
- * Channels open to this answer, cheapest question first: inbound and web answers speak where the
- * member already is; outbound ones only where nothing bars them.
+ * The channels the guards left open, as arbitration sees them: where the member came to us, speaking
+ * costs nothing.
  */
 export function openChannels(
   channels: readonly ChannelConfig[],
-  placement: PlacementConfig,
-  asked: string | null,
-  profile: Profile | null,
-  zone: string | null,
+  kind: PlacementConfig["kind"],
+  open: readonly string[],
 ): ChannelConfig[] {
-  if (placement.kind !== "outbound") {
-    const id = asked ?? placement.channel;
-    const here = channels.find((channel) => channel.id === id);
-    return here === undefined ? [] : [{ ...here, cost: 0, minimumReturn: 0 }];
-  }
-  return channels.filter(
-    (channel) =>
-      (asked === null || channel.id === asked) && outboundBar(profile, channel, zone) === null,
-  );
+  const left = channels.filter(({ id }) => open.includes(id));
+  return kind === "outbound"
+    ? left
+    : left.map((channel) => ({ ...channel, cost: 0, minimumReturn: 0 }));
 }
 
 /** The open channel with the highest response-weighted value net of cost; null: none is worth it. */

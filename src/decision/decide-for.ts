@@ -12,7 +12,9 @@ import type { PlacementConfig } from "../config.js";
 import { historyOf } from "../features/member-history.js";
 import { EMPTY_STATE } from "../features/state.js";
 import type { HeldOffer } from "../members/sticky-offers.js";
-import { careOnly, careText, isPersonal } from "../policy/guards.js";
+import { guardLast } from "../policy/guard-last.js";
+import { type BarCode, barText } from "../policy/guard-texts.js";
+import type { GuardRules, GuardUse, Verdict } from "../policy/guards.js";
 import type { ModelSlot } from "../scoring/model-slot.js";
 import {
   type DegradedReason,
@@ -45,6 +47,9 @@ export interface DecidingDependencies extends ScoringDependencies {
   readonly ranker: Pick<ModelSlot, "lease">;
   snapshot(): CatalogSnapshot;
   artifacts(): CandidateArtifacts | null;
+  readonly rules: GuardRules;
+  /** Told the guard that stopped something at the last look: a fault of ours. */
+  onGuardStop(guard: number): void;
 }
 
 /** What one decision is about: gathered before, changed by nothing. */
@@ -57,6 +62,9 @@ export interface Situation {
   readonly facts: MemberFacts | null;
   /** false: nothing could be read, so the guards do not know whom they protect. */
   readonly storeUp: boolean;
+  /** What the guards were asked, and said. */
+  readonly use: GuardUse;
+  readonly verdict: Verdict;
   /** Computed before for this member; used only while the store is out of reach. */
   readonly lastScores: Scores | null;
   /** Offers this member was shown that hold at `now`, by product. */
@@ -117,11 +125,11 @@ export async function decideFor(
     ]),
     models: { heads: null, ranker: null },
   };
-  const personal = facts !== null && isPersonal(facts.profile) && !treatment.hold;
+  const personal = facts !== null && situation.verdict.personal && !treatment.hold;
   // Awaited behind the ranker: neither model needs the other, and so both run in the same turn.
   const scoring = personal ? scoreOne(facts, decision, pinned) : Promise.resolve(lastOf(decision));
   const language = languageOf(facts?.profile?.locale, pinned.config.locale);
-  const care = careAnswer(facts, decision, language) ?? heldOut(treatment, placement, language);
+  const care = careAnswer(decision, language) ?? heldOut(treatment, placement, language);
   const trace =
     care === null ? await offers(personal ? facts : null, facts, scoring, decision, pinned) : null;
   const { scores } = await scoring;
@@ -138,6 +146,7 @@ export async function decideFor(
     // In one order, whichever model failed first.
     degraded: degradedReasons.filter((reason) => decision.degraded.has(reason)),
     models: decision.models,
+    ...(situation.verdict.bars.length === 0 ? {} : { blocked: blockedOf(situation.verdict) }),
     policyVersion: 0,
     experiment: treatment.assignment,
     ...(request.explain === true && trace !== null
@@ -146,6 +155,14 @@ export async function decideFor(
   };
   return { answer, trace, catalog: pinned.snapshot().version };
 }
+
+const blockedOf = ({ bars }: Verdict): NonNullable<RecommendationResponse["blocked"]> =>
+  bars.map(({ guard, code, channel, until }) => ({
+    guard,
+    code,
+    channel,
+    until: until === null ? null : new Date(until).toISOString(),
+  }));
 
 /** The same models, artifacts and catalog from the first look to the last. */
 function pin(dependencies: DecidingDependencies): DecidingDependencies {
@@ -182,42 +199,24 @@ function lastOf({ storeUp, lastScores, degraded }: Draft): Scored {
 
 type Offer = Pick<RecommendationResponse, "suggestions" | "doNotSell">;
 
-/** Guards that turn an answer from selling to helping; null when selling is allowed. */
-function careAnswer(facts: MemberFacts | null, decision: Draft, language: Language): Offer | null {
-  const code = facts === null ? null : careOnly(facts.profile, facts.state);
-  if (code !== null) {
-    const doNotSell = { code, text: careText(code, language) };
-    return { suggestions: [careSuggestion(code, decision, language)], doNotSell };
-  }
-  if (decision.storeUp || decision.placement.kind === "web") return null;
-  // Guard data is out of reach: outbound is closed, inbound only helps.
-  const text =
-    language === "zh"
-      ? "暂时无法读取会员资料：只提供帮助。"
-      : "Member data is out of reach: help only.";
-  const doNotSell = { code: "guard_data_unavailable", text };
-  const inbound = decision.placement.kind === "inbound";
-  return {
-    suggestions: inbound ? [careSuggestion("vulnerable", decision, language)] : [],
-    doNotSell,
-  };
-}
-
-function careSuggestion(
-  code: string,
-  { placement, request }: Draft,
-  language: Language,
-): Suggestion {
-  return {
+/** Where the guards say to help, that and why; null when selling is allowed. */
+function careAnswer({ verdict, placement, request }: Draft, language: Language): Offer | null {
+  const code = verdict.care;
+  if (code === null) return null;
+  const doNotSell = { code, text: barText(code, language) };
+  // Nobody is called to be told that we are sorry.
+  if (placement.kind === "outbound") return { suggestions: [], doNotSell };
+  const care: Suggestion = {
     rank: 1,
     kind: "care",
     product: null,
     coupon: null,
-    channel: placement.kind === "outbound" ? null : (request.channel ?? placement.channel ?? null),
+    channel: request.channel ?? placement.channel ?? null,
     contactAt: null,
     script: careScript(code, language),
     reasons: [],
   };
+  return { suggestions: [care], doNotSell };
 }
 
 /** What `explain` tells of. */
@@ -244,26 +243,23 @@ async function offers(
   dependencies: DecidingDependencies,
 ): Promise<OfferTrace> {
   const { config, snapshot, artifacts } = dependencies;
-  const { request, placement, treatment, now } = decision;
+  const { request, placement, verdict, treatment, now } = decision;
   const current = { snapshot: snapshot(), artifacts: artifacts() ?? NO_ARTIFACTS };
   const candidates: CandidateRequest = {
     history: historyOf(personal?.state ?? EMPTY_STATE, now),
     cart: indices(request.context?.cart, current.snapshot),
-    exclude: new Set(indices(request.exclude, current.snapshot)),
+    exclude: new Set(
+      indices([...(request.exclude ?? []), ...verdict.barredOffers], current.snapshot),
+    ),
     segment: personal?.stage ?? "",
   };
   const set = generateCandidates(candidates, current.artifacts, current.snapshot, CANDIDATE_LIMIT);
   if (set.count === 0) decision.degraded.add("catalog_empty");
   const ranking = rank(candidates, set, decision, current, dependencies);
   const [ranked, scored] = await Promise.all([ranking, scoring]);
-  const asked = request.channel ?? null;
-  const channels = openChannels(
-    config.channels,
-    placement,
-    asked,
-    facts?.profile ?? null,
-    facts?.zone ?? null,
-  ).filter(({ id }) => placement.kind !== "outbound" || treatment.channels?.has(id) !== false);
+  const channels = openChannels(config.channels, placement.kind, verdict.open).filter(
+    ({ id }) => placement.kind !== "outbound" || treatment.channels?.has(id) !== false,
+  );
   const language = languageOf(facts?.profile?.locale, config.locale);
   const limit = request.limit ?? placement.limit;
   // Nothing is drawn for whoever gets what everyone gets.
@@ -285,9 +281,11 @@ async function offers(
     limit: explorationShare > 0 ? Math.max(limit, DRAWN_AMONG) : limit,
     now,
   });
-  const { order, propensity: drawn } = drawAmongTop(chosen, decision.seed, explorationShare);
+  const held = personal === null ? NOTHING_HELD : decision.held;
+  const passed = lastLook(chosen, { ...decision, held }, facts, current.snapshot, dependencies);
+  const { order, propensity: drawn } = drawAmongTop(passed, decision.seed, explorationShare);
   const suggestions = numbered(order.slice(0, limit));
-  const doNotSell = channels.length === 0 ? noChannel(language) : null;
+  const doNotSell = channels.length === 0 ? closed(verdict, language) : null;
   const { snapshot: used } = current;
   return {
     personal,
@@ -366,10 +364,25 @@ function propensityOf(ranked: Ranked | null, { scores }: Scored): Float64Array |
 const indices = (ids: readonly string[] | undefined, snapshot: CatalogSnapshot): number[] =>
   (ids ?? []).flatMap((id) => snapshot.indexOf.get(id) ?? []);
 
-function noChannel(language: Language): { code: string; text: string } {
-  const text =
-    language === "zh"
-      ? "没有获得同意的联系渠道：不要主动联系。"
-      : "No channel this member agreed to: do not contact.";
-  return { code: "no_open_channel", text };
+/** Nothing leaves that the guards would not let out; whatever they stop here should not have come so far. */
+function lastLook(
+  chosen: readonly Suggestion[],
+  { verdict, use, held }: Draft,
+  facts: MemberFacts | null,
+  { coupons }: CatalogSnapshot,
+  { rules, onGuardStop }: DecidingDependencies,
+): Suggestion[] {
+  const subject = { zones: facts?.zones ?? [], jurisdiction: facts?.jurisdiction ?? null };
+  const look = { verdict, use, rules, subject, coupons, held };
+  const { passed, stopped } = guardLast(chosen, look);
+  for (const guard of stopped) onGuardStop(guard);
+  return passed;
+}
+
+/** One word where one thing closed every channel, else that none is open. */
+function closed({ bars }: Verdict, language: Language): { code: BarCode; text: string } {
+  const codes = new Set(bars.map(({ code }) => code));
+  const [first = "no_open_channel"] = codes;
+  const code = codes.size === 1 ? first : "no_open_channel";
+  return { code, text: barText(code, language) };
 }

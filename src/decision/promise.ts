@@ -4,7 +4,6 @@
  */
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import type { Config } from "../config.js";
-import { isCuecardError } from "../errors.js";
 import type { HoldResult, OfferStore } from "../members/offer-store.js";
 import {
   decodeOffers,
@@ -12,10 +11,10 @@ import {
   type HeldOffer,
   OFFERS_HELD_MAX,
 } from "../members/sticky-offers.js";
-import { withDeadline } from "../redis/clients.js";
+import { toStoreError, withDeadline } from "../redis/clients.js";
 import type { RecommendationResponse } from "./answer.js";
-import type { Open } from "./decide.js";
 import type { Decided } from "./decide-for.js";
+import type { Open } from "./gather.js";
 
 export type Promised =
   | Exclude<HoldResult, { status: "kept" }>
@@ -56,8 +55,9 @@ export async function promise(
     if (result.status !== "kept") return result;
     return { status: "kept", answer: JSON.parse(result.answer) as RecommendationResponse };
   } catch (error) {
-    if (isCuecardError(error) && error.status < 500) throw error;
-    return { status: "failed" };
+    const failure = toStoreError(error);
+    if (failure.status >= 500 && failure.code !== "internal") return { status: "failed" };
+    throw failure;
   }
 }
 

@@ -1,5 +1,7 @@
 /** Decision records as the log keeps them: short names, nothing that is absent or ordinary, cut to size. */
 import { encodeRecord, type LogRecord } from "../events/log-record.js";
+import type { BarCode } from "../policy/guard-texts.js";
+import type { Verdict } from "../policy/guards.js";
 import type { Counted, CutPart, DecisionRecord, Shown } from "./record.js";
 
 /** Bytes of a record as logged; one that would be longer is cut, and says of what. */
@@ -25,6 +27,17 @@ type PackedCounted = {
   dn?: boolean;
   co?: PackedConsent[];
   a?: Counted["attributes"];
+};
+
+/** Ordinary ends are left out: nothing barred, personal, nothing to help with. */
+type PackedVerdict = {
+  c?: BarCode;
+  /** 1: not personal; not personal coupons. */
+  np?: 1;
+  nc?: 1;
+  o?: readonly string[];
+  b?: [guard: number, code: BarCode, channel: string | null, until: number | null][];
+  x?: readonly string[];
 };
 
 type PackedDecision = {
@@ -54,7 +67,9 @@ type PackedDecision = {
     config: string,
   ];
   sd: number;
-  b?: string[];
+  /** Real time of a dry run. */
+  ck?: number;
+  g: PackedVerdict;
   /** As `Shown`, in its order; 0 for null, ordinary ends left out. */
   sh: unknown[][];
   d?: DecisionRecord["degraded"];
@@ -185,7 +200,8 @@ function packRecord(record: DecisionRecord): DecisionEntry {
       versions.config,
     ],
     sd: record.seed,
-    b: some(record.bars),
+    ck: record.clock ?? undefined,
+    g: packVerdict(record.verdict),
     sh: record.shown.map(packShown),
     d: some(record.degraded),
     ls: lastScores ?? undefined,
@@ -210,6 +226,24 @@ const packCounted = ({ stage, zones, consents, ...rest }: Counted): PackedCounte
     at === undefined ? [channel, purpose, status] : [channel, purpose, status, at],
   ),
   a: rest.attributes,
+});
+
+const packVerdict = (verdict: Verdict): PackedVerdict => ({
+  c: verdict.care ?? undefined,
+  np: verdict.personal ? undefined : 1,
+  nc: verdict.personalCoupons ? undefined : 1,
+  o: some(verdict.open),
+  b: some(verdict.bars.map(({ guard, code, channel, until }) => [guard, code, channel, until])),
+  x: some(verdict.barredOffers),
+});
+
+const unpackVerdict = ({ c, np, nc, o = [], b = [], x = [] }: PackedVerdict): Verdict => ({
+  care: c ?? null,
+  personal: np !== 1,
+  personalCoupons: nc !== 1,
+  open: o,
+  bars: b.map(([guard, code, channel, until]) => ({ guard, code, channel, until })),
+  barredOffers: x,
 });
 
 function packShown(one: Shown): unknown[] {
@@ -246,7 +280,8 @@ export function unpackRecord({ member, at, decision }: DecisionEntry): DecisionR
     held: raw.h ?? [],
     versions: { heads, ranker, alive, candidates, catalog, policy, config },
     seed: raw.sd,
-    bars: raw.b ?? [],
+    clock: raw.ck ?? null,
+    verdict: unpackVerdict(raw.g),
     shown: raw.sh.map(unpackShown),
     removed: raw.r,
     removedCounts: raw.rc ?? Object.fromEntries(counts),

@@ -4,6 +4,7 @@
  */
 import type { Config } from "../config.js";
 import type { Consent, Profile } from "../members/profile.js";
+import type { Verdict } from "../policy/guards.js";
 import type { DegradedReason, RecommendationResponse, Scores, Suggestion } from "./answer.js";
 import type { Answer, Decided, Situation } from "./decide-for.js";
 import { fatesOf } from "./fates.js";
@@ -88,8 +89,10 @@ export interface DecisionRecord {
   readonly held: readonly (readonly [product: string, price: number, coupon: string | null])[];
   readonly versions: Versions;
   readonly seed: number;
-  /** What the guards said: code of what barred selling. */
-  readonly bars: string[];
+  /** The real time where the request brought a clock of its own (then `at`); else null. */
+  readonly clock: number | null;
+  /** What the guards said: everything behind was bound by it. */
+  readonly verdict: Verdict;
   readonly shown: Shown[];
   /** Candidates not shown, by code. */
   readonly removed: Record<string, string[]>;
@@ -142,7 +145,8 @@ export function recordOf(one: Recordable, config: Pick<Config, "attributes">): D
     held: trace === null ? [] : heldAmong(situation, trace),
     versions: one.versions,
     seed: situation.seed,
-    bars: answer.doNotSell === null ? [] : [answer.doNotSell.code],
+    clock: one.dryRun ? situation.use.instants[0]! : null,
+    verdict: situation.verdict,
     shown: answer.suggestions.map(shownOf),
     removed,
     removedCounts: Object.fromEntries(

@@ -3,6 +3,7 @@
  * catalog and configuration of now. Where those moved since, the answer says so.
  */
 import type { CandidateArtifacts } from "../candidates/artifacts.js";
+import type { PlacementConfig } from "../config.js";
 import { CuecardError, isCuecardError } from "../errors.js";
 import type { AliveModel } from "../features/alive.js";
 import { decodeState } from "../features/state.js";
@@ -82,6 +83,7 @@ export async function decideAgain(
       artifacts: () => candidates,
       // It failed then as well: that is what is shown.
       onModelError: () => undefined,
+      onGuardStop: () => undefined,
     });
   } finally {
     heads?.release();
@@ -150,6 +152,8 @@ async function situationOf(
     request: requestOf(record, limit),
     placement,
     now: record.at,
+    use: useThen(record, placement),
+    verdict: record.verdict,
     facts:
       member === null || counted === null
         ? null
@@ -163,6 +167,14 @@ async function situationOf(
     seed: record.seed,
     timeLeftMs: () => (degraded.includes("budget") ? 0 : Number.POSITIVE_INFINITY),
   };
+}
+
+function useThen(
+  { request, at, clock }: DecisionRecord,
+  { kind, channel }: PlacementConfig,
+): Situation["use"] {
+  const here = kind === "outbound" ? null : (channel ?? null);
+  return { kind, channel: request.channel ?? here, instants: clock === null ? [at] : [clock, at] };
 }
 
 function requestOf(

@@ -11,6 +11,24 @@ import { recommendationExample } from "./examples.js";
 import { type Route, route } from "./route.js";
 import { consentRecordSchema, epochMsSchema } from "./schemas.js";
 
+const verdictSchema = z.object({
+  care: z.string().nullable(),
+  personal: z.boolean(),
+  personalCoupons: z.boolean(),
+  open: z.array(z.string()).readonly(),
+  bars: z
+    .array(
+      z.object({
+        guard: z.number().int(),
+        code: z.string(),
+        channel: z.string().nullable(),
+        until: z.number().nullable(),
+      }),
+    )
+    .readonly(),
+  barredOffers: z.array(z.string()).readonly(),
+});
+
 const shownSchema = z.object({
   kind: suggestionSchema.shape.kind,
   product: z.string().nullable(),
@@ -67,7 +85,8 @@ export const decisionRecordSchema = z.object({
     config: z.string(),
   }),
   seed: z.number(),
-  bars: z.array(z.string()).describe("Codes of the guards that barred selling."),
+  clock: z.number().nullable().describe("Real time of a dry run."),
+  verdict: verdictSchema.describe("What the guards said; everything behind was bound by it."),
   shown: z.array(shownSchema),
   removed: z
     .record(z.string(), z.array(z.string()))

@@ -1,58 +1,237 @@
 /**
- * Hard guards: limits in code that run first and last and that nothing overrides. This is their first
- * form: what bars selling at all, and what bars a channel.
+ * Hard guards: the limits of law and contract, in code. They run first (`guardFirst`: whom may we speak
+ * to here and now, through what) and last (`guardLast`: each thing about to leave, once more), and
+ * nothing overrides them: no rule, no lever, no experiment, no clock that a request brings along. They
+ * are numbered as in docs/guards.md. Guard 2 (an opt-out is recorded by whatever route it comes) and
+ * guard 9 (who was erased stays out) act where events and profiles are written; what they leave
+ * behind is met here as a refused consent and as an entry of the suppression list.
  */
-import type { ChannelConfig } from "../config.js";
-import { openComplaints } from "../features/activity.js";
+import type { ChannelConfig, Config } from "../config.js";
+import { openComplaints, openRefunds } from "../features/activity.js";
 import type { FeatureState } from "../features/state.js";
+import type { Contact } from "../members/contacts.js";
 import type { Profile } from "../members/profile.js";
-import { consentBar, jurisdictionOf } from "./consent.js";
+import { countryOf, isOpenAt, nextOpening, windowFor } from "./calling-window.js";
+import { consentBar } from "./consent.js";
+import type { ContactPolicy } from "./contact-policy.js";
+import type { BarCode } from "./guard-texts.js";
 
-export type CareCode = "open_complaint" | "vulnerable";
-export type BarCode =
-  | "do_not_contact"
-  | "consent_missing"
-  | "consent_refused"
-  | "channel_inbound_only"
-  | "timezone_unknown";
+/** What the guards must know of a person: gathered before, so that they are pure. */
+export interface GuardSubject {
+  /** null: nobody is known under the reference. */
+  readonly profile: Profile | null;
+  readonly state: FeatureState;
+  /** Every IANA zone they may be in; none: unknown. */
+  readonly zones: readonly string[];
+  /** `CN`, `US-FL`; null: unknown. */
+  readonly jurisdiction: string | null;
+  /** What the suppression list names: the member, a phone of theirs, an e-mail of theirs. */
+  readonly suppressed: {
+    readonly member: boolean;
+    readonly phone: boolean;
+    readonly email: boolean;
+  };
+  /** Contacts made and reserved: the member's, and those of the phone they would be called on. */
+  readonly contacts: readonly Contact[];
+  readonly phoneContacts: readonly Contact[];
+  /** false: something of this could not be read. */
+  readonly reachable: boolean;
+}
 
-/** Why this member is to be helped and not sold to; null when selling is allowed. */
-export function careOnly(profile: Profile | null, state: FeatureState): CareCode | null {
-  if (openComplaints(state.activity) > 0) return "open_complaint";
-  if (profile?.vulnerable === true) return "vulnerable";
+/** What is asked of the guards. */
+export interface GuardUse {
+  readonly kind: "inbound" | "outbound" | "web";
+  /** The channel asked for, else that of the placement; null: any that is open. */
+  readonly channel: string | null;
+  /** Epoch milliseconds: the real clock, and the request's own where it brings one. Both must be fine. */
+  readonly instants: readonly number[];
+}
+
+export interface Bar {
+  /** 1 to 12. */
+  readonly guard: number;
+  readonly code: BarCode;
+  /** null: whatever the channel. */
+  readonly channel: string | null;
+  /** Epoch milliseconds at which it opens, if nothing comes between; null: by itself never. */
+  readonly until: number | null;
+}
+
+/** Everything behind is bound by it. Plain data: it is kept with the decision. */
+export interface Verdict {
+  /** Not null: help, and sell nothing. */
+  readonly care: BarCode | null;
+  /** false: the same ranking and price as for everyone. */
+  readonly personal: boolean;
+  /** false: coupons by published eligibility alone, the same for everybody in a group. */
+  readonly personalCoupons: boolean;
+  /** Channels a treatment may use. */
+  readonly open: readonly string[];
+  readonly bars: readonly Bar[];
+  /** Products that are not to be offered now: refused lately, or often enough. */
+  readonly barredOffers: readonly string[];
+}
+
+type ChannelGuard = (
+  subject: GuardSubject,
+  channel: ChannelConfig,
+  use: GuardUse,
+  rules: GuardRules,
+) => Omit<Bar, "guard" | "channel"> | null;
+
+/** Configuration the guards go by. */
+export interface GuardRules {
+  readonly config: Pick<Config, "channels" | "callingWindows" | "coupons">;
+  readonly contactPolicy: ContactPolicy;
+}
+
+const MARKETING = "marketing";
+const bar = (code: BarCode, until: number | null = null) => ({ code, until });
+
+/** The number somebody would be called on. */
+export const phoneOf = (profile: Profile | null): string | null =>
+  profile?.phone ?? profile?.phones?.[0] ?? null;
+
+/** Which identity a channel reaches somebody by. */
+export function addressOf({ id, address }: ChannelConfig): "phone" | "email" | "none" {
+  if (address !== undefined) return address;
+  if (id === "phone" || id === "sms") return "phone";
+  return id === "email" ? "email" : "none";
+}
+
+/** Guard 1, at every door, also where the member came to us. */
+const doNotContact: ChannelGuard = ({ profile, suppressed }, channel) => {
+  const address = addressOf(channel);
+  const isNamed = suppressed.member || (address !== "none" && suppressed[address]);
+  return isNamed || profile?.doNotContact === true ? bar("do_not_contact") : null;
+};
+
+/** What guard 2 recorded: an explicit no holds at every door. */
+const refused: ChannelGuard = ({ profile, jurisdiction }, channel) =>
+  consentBar(profile, channel, MARKETING, jurisdiction) === "consent_refused"
+    ? bar("consent_refused")
+    : null;
+
+/** Guards 2 and 6: where we begin, a yes is needed, or a channel and a law that do without. */
+const unasked: ChannelGuard = ({ profile, jurisdiction }, channel, { kind }) =>
+  kind === "outbound" && consentBar(profile, channel, MARKETING, jurisdiction) !== null
+    ? bar("consent_missing")
+    : null;
+
+const inboundOnly: ChannelGuard = (_, channel, { kind }) =>
+  kind === "outbound" && !channel.outbound ? bar("channel_inbound_only") : null;
+
+/** Guard 4. */
+const zoneUnknown: ChannelGuard = ({ zones }, _, { kind }) =>
+  kind === "outbound" && zones.length === 0 ? bar("timezone_unknown") : null;
+
+/** Guards 3 and 6: on the called party's clock, in every zone they may be in. */
+const outsideWindow: ChannelGuard = (subject, _, { kind, instants }, { config }) => {
+  if (kind !== "outbound") return null;
+  const { zones, jurisdiction } = subject;
+  const window = windowFor(config.callingWindows, jurisdiction);
+  if (window === null) return bar("window_missing");
+  const closed = instants.find((at) => !isOpenAt(window, zones, at));
+  if (closed === undefined) return null;
+  return bar("outside_window", nextOpening(window, zones, closed)?.from ?? null);
+};
+
+/** Guard 5. */
+const capped: ChannelGuard = (subject, channel, { kind, instants }, { contactPolicy }) => {
+  if (kind !== "outbound") return null;
+  const { contacts, phoneContacts } = subject;
+  const phone = addressOf(channel) === "phone" ? phoneContacts : [];
+  return contactPolicy.capBar(contacts, phone, channel.id, null, instants[0]!);
+};
+
+/** In the order they are asked: the first bar of a channel is the one that is told. */
+const CHANNEL_GUARDS: readonly { guard: number; of: ChannelGuard }[] = [
+  { guard: 1, of: doNotContact },
+  { guard: 2, of: refused },
+  { guard: 6, of: inboundOnly },
+  { guard: 6, of: unasked },
+  { guard: 4, of: zoneUnknown },
+  { guard: 3, of: outsideWindow },
+  { guard: 5, of: capped },
+];
+
+/** Guard 8: whoever has a trouble with us, or must be spared, is helped and not sold to. */
+export function careCodeOf(profile: Profile | null, { activity }: FeatureState): BarCode | null {
+  if (openComplaints(activity) > 0) return "open_complaint";
+  if (openRefunds(activity) > 0) return "refund_under_way";
+  return profile?.vulnerable === true ? "vulnerable" : null;
+}
+
+/** Guards 11 and 8: what turns an answer from selling to helping. */
+function careOf({ profile, state, reachable }: GuardSubject, { kind }: GuardUse): Bar | null {
+  if (!reachable && kind !== "web") {
+    return { guard: 11, channel: null, ...bar("guard_data_unavailable") };
+  }
+  const code = careCodeOf(profile, state);
+  return code === null ? null : { guard: 8, channel: null, ...bar(code) };
+}
+
+/** Before anything is looked for: what the answer may be at all. */
+export function guardFirst(subject: GuardSubject, use: GuardUse, rules: GuardRules): Verdict {
+  const { profile, jurisdiction, reachable } = subject;
+  const care = careOf(subject, use);
+  const bars: Bar[] = care === null ? [] : [care];
+  const open: string[] = [];
+  for (const channel of care === null ? channelsOf(use, rules) : []) {
+    const found = reachable ? barOf(subject, channel, use, rules) : null;
+    if (found !== null) bars.push(found);
+    else if (reachable || use.kind === "web") open.push(channel.id);
+  }
+  const stopped = care ?? (open.length === 0 && use.kind === "inbound" ? bars[0] : undefined);
+  return {
+    care: stopped?.code ?? null,
+    personal: reachable && profile?.personalization !== "off",
+    personalCoupons: arePersonal(rules.config.coupons.personal, jurisdiction),
+    open,
+    bars,
+    barredOffers: barredOffers(subject, use, open, rules),
+  };
+}
+
+function channelsOf({ kind, channel }: GuardUse, { config }: GuardRules): readonly ChannelConfig[] {
+  if (channel === null && kind === "outbound") return config.channels.filter((one) => one.outbound);
+  return config.channels.filter(({ id }) => id === channel);
+}
+
+function barOf(
+  subject: GuardSubject,
+  channel: ChannelConfig,
+  use: GuardUse,
+  rules: GuardRules,
+): Bar | null {
+  for (const { guard, of } of CHANNEL_GUARDS) {
+    const found = of(subject, channel, use, rules);
+    if (found !== null) return { guard, channel: channel.id, ...found };
+  }
   return null;
 }
 
-/** `personalization: off`: the same ranking and price as for everyone. */
-export const isPersonal = (profile: Profile | null): boolean => profile?.personalization !== "off";
-
-const MARKETING = "marketing";
-
-/**
- * Why we may not start a contact with this member on this channel; null when we may. Jurisdiction
- * `CN` (as every channel whose configuration says so) takes an absent consent as refusal.
- */
-export function outboundBar(
-  profile: Profile | null,
-  channel: ChannelConfig,
-  zone: string | null,
-): BarCode | null {
-  if (!channel.outbound) return "channel_inbound_only";
-  if (profile === null || profile.doNotContact === true) return "do_not_contact";
-  const bar = consentBar(profile, channel, MARKETING, jurisdictionOf(profile));
-  if (bar !== null) return bar;
-  return zone === null ? "timezone_unknown" : null;
+/** Guard 10: the switch of the jurisdiction, else of its country, else `*`. Unknown: the strictest. */
+function arePersonal(
+  switches: Readonly<Record<string, boolean>>,
+  jurisdiction: string | null,
+): boolean {
+  if (jurisdiction === null) return Object.values(switches).every((on) => on);
+  return switches[jurisdiction] ?? switches[countryOf(jurisdiction)] ?? switches["*"] ?? false;
 }
 
-const TEXTS: Record<CareCode, { en: string; zh: string }> = {
-  open_complaint: {
-    en: "There is an open complaint: help first, sell nothing.",
-    zh: "有未解决的投诉：先帮助会员，不要推销。",
-  },
-  vulnerable: {
-    en: "This member is marked as vulnerable: care and advice only.",
-    zh: "该会员需要特别关怀：只提供关怀和建议。",
-  },
-};
-
-export const careText = (code: CareCode, language: "en" | "zh"): string => TEXTS[code][language];
+/** Guard 5, by offer: on any channel that is open, so that a change of channel is no way round it. */
+function barredOffers(
+  { contacts }: GuardSubject,
+  { kind, instants }: GuardUse,
+  open: readonly string[],
+  { contactPolicy }: GuardRules,
+): string[] {
+  const [at] = instants;
+  const isBarred = (offer: string): boolean =>
+    kind === "outbound"
+      ? open.some((channel) => contactPolicy.capBar(contacts, [], channel, offer, at!) !== null)
+      : contactPolicy.offerBar(contacts, offer, at!) !== null;
+  const offers = new Set(contacts.flatMap(({ offer }) => offer ?? []));
+  return [...offers].filter(isBarred);
+}

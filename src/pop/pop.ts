@@ -41,7 +41,7 @@ async function requestOf(call: PopCall, parts: PopParts): Promise<Recommendation
   return {
     member: await whoCalls(call, parts),
     placement,
-    budgetMs,
+    ...(budgetMs === undefined ? {} : { budgetMs }),
     ...(call.call === null ? {} : { context: { callId: call.call } }),
   };
 }

@@ -13,6 +13,7 @@ import { createFeatureSchema } from "../../src/features/feature-schema.js";
 import { encodeState } from "../../src/features/state.js";
 import type { MemberRecord } from "../../src/members/member-store.js";
 import type { Consent, Profile } from "../../src/members/profile.js";
+import { ContactPolicy } from "../../src/policy/contact-policy.js";
 import { manifestFor } from "../../src/scoring/manifest.js";
 import type { ModelLease } from "../../src/scoring/model-slot.js";
 import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
@@ -22,8 +23,18 @@ import { learnt } from "../candidates/builders.js";
 import { daysAgo, NOW } from "../support/builders.js";
 import { foldAll } from "../support/core.js";
 
-/** Nothing is drawn: a test that wants draws says so. */
-export const config: Config = { ...loadConfig({ PORT: "0" }), exploration: { share: 0 } };
+/** At every hour, so that no test depends on the time of day. */
+const ALWAYS = { from: "00:00", until: "24:00" };
+
+export const config: Config = {
+  ...loadConfig({ PORT: "0" }),
+  callingWindows: [
+    { jurisdiction: "*", ...ALWAYS },
+    { jurisdiction: "CN", ...ALWAYS },
+  ],
+  // Nothing is drawn: a test that wants draws says so.
+  exploration: { share: 0 },
+};
 export const schema = createFeatureSchema([]);
 
 export const aProduct = (id: string, more: Partial<Product> = {}): Product => ({
@@ -171,8 +182,13 @@ export function dependenciesOf(world: World = {}, more: Partial<DecideDependenci
   const readRef: DecideDependencies["reader"]["readRef"] = async (ref) =>
     (typeof ref === "string" ? records.get(ref) : undefined) ?? null;
   const failures: unknown[] = [];
+  const current = world.config ?? config;
   const dependencies: DecideDependencies = {
-    config: world.config ?? config,
+    config: current,
+    rules: { config: current, contactPolicy: new ContactPolicy(current) },
+    suppressions: { refresh: async () => {}, reasonFor: () => null },
+    contacts: { phoneContacts: async (phones) => phones.map(() => []) },
+    onGuardStop: (guard) => void failures.push(`guard ${guard}`),
     schema,
     reader: { readRef, readRefs: (refs) => Promise.all(refs.map(readRef)) },
     lastScores: new LastScores(),

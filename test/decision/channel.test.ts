@@ -1,68 +1,21 @@
 import { describe, expect, it } from "vitest";
-import type { PlacementConfig } from "../../src/config.js";
 import { chooseChannel, openChannels } from "../../src/decision/channel.js";
-import type { Consent, Profile } from "../../src/members/profile.js";
 import { anEvent } from "../support/builders.js";
 import { foldAll } from "../support/core.js";
-import { config, granted } from "./a-decider.js";
+import { config } from "./a-decider.js";
 
-const placement = (id: string): PlacementConfig => config.placements.find((one) => one.id === id)!;
-const member = (more: Partial<Profile> = {}): Profile => ({
-  id: "m",
-  createdAt: 0,
-  updatedAt: 0,
-  ...more,
-});
-const ZONE = "Asia/Shanghai";
-
-const open = (
-  where: string,
-  profile: Profile | null,
-  { asked = null, zone = ZONE as string | null } = {},
-) => openChannels(config.channels, placement(where), asked, profile, zone).map(({ id }) => id);
-
-describe("channels of an answer", () => {
-  it("where the member came to us is the one they came by, at no cost", () => {
-    expect(open("screen_pop", null, { zone: null })).toEqual(["phone"]);
-    expect(open("home", member({ doNotContact: true }))).toEqual(["web"]);
-    const [phone] = openChannels(config.channels, placement("screen_pop"), null, null, null);
-    expect(phone).toMatchObject({ cost: 0, minimumReturn: 0 });
+describe("the channels the guards left open", () => {
+  it("cost nothing where the member came to us", () => {
+    const [phone] = openChannels(config.channels, "inbound", ["phone"]);
+    expect(phone).toMatchObject({ id: "phone", cost: 0, minimumReturn: 0 });
   });
 
-  it("we start are those granted, and nothing else", () => {
-    expect(open("outbound", member())).toEqual([]);
-    expect(open("outbound", member({ consents: granted("sms", "email") }))).toEqual([
-      "sms",
-      "email",
+  it("cost what they cost where we begin, in the order of the configuration", () => {
+    const open = openChannels(config.channels, "outbound", ["email", "phone"]);
+    expect(open.map(({ id, cost }) => [id, cost])).toEqual([
+      ["phone", 1.5],
+      ["email", 0.01],
     ]);
-    const refused = (status: Consent["status"]): Consent[] => [
-      { channel: "sms", purpose: "marketing", status, at: 1 },
-    ];
-    expect(open("outbound", member({ consents: refused("denied") }))).toEqual([]);
-    expect(open("outbound", member({ consents: refused("revoked") }))).toEqual([]);
-    const service: Consent = { channel: "sms", purpose: "service", status: "granted", at: 1 };
-    expect(open("outbound", member({ consents: [service] }))).toEqual([]);
-    expect(open("outbound", member({ consents: granted("web") }))).toEqual([]);
-  });
-
-  it("we start are none for whom we must not contact, do not know, or whose hour we do not know", () => {
-    const consents = granted("phone", "sms", "email", "app");
-    expect(open("outbound", member({ consents }))).toHaveLength(4);
-    expect(open("outbound", member({ consents, doNotContact: true }))).toEqual([]);
-    expect(open("outbound", null)).toEqual([]);
-    expect(open("outbound", member({ consents }), { zone: null })).toEqual([]);
-  });
-
-  it("narrow to the one that was asked for", () => {
-    const consents = granted("phone", "sms");
-    const asked = (channel: string) =>
-      openChannels(config.channels, placement("outbound"), channel, member({ consents }), ZONE);
-    expect(asked("sms").map(({ id }) => id)).toEqual(["sms"]);
-    expect(asked("email")).toEqual([]);
-    expect(asked("pigeon")).toEqual([]);
-    expect(
-      openChannels(config.channels, placement("screen_pop"), "app", null, null).map(({ id }) => id),
-    ).toEqual(["app"]);
   });
 });
 

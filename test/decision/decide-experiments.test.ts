@@ -74,7 +74,7 @@ describe("a member in an arm", () => {
     expect([...(await channels({ channels: ["phone"] }))]).toEqual(["phone"]);
     expect([...(await channels({ channels: ["sms", "email"] }))]).toEqual(["sms"]);
     const barred = await ask(treated({ channels: ["email"] }), out);
-    expect(barred).toMatchObject({ suggestions: [], doNotSell: { code: "no_open_channel" } });
+    expect(barred).toMatchObject({ suggestions: [], doNotSell: { code: "consent_missing" } });
     const here = await ask(treated({ channels: ["email"] }));
     expect(here.suggestions[0]!.channel).toBe("phone");
   });

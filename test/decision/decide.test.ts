@@ -233,7 +233,7 @@ describe("explain", () => {
       p3: "channel_not_worth_cost",
     });
     const barred = await fates(decider({ members: { m: loyal } }), { placement: "outbound" });
-    expect(new Set(barred.map(([, , code]) => code))).toEqual(new Set(["no_open_channel"]));
+    expect(new Set(barred.map(([, , code]) => code))).toEqual(new Set(["consent_missing"]));
   });
 
   it("explains a stranger's answer too, without features", async () => {
@@ -278,7 +278,7 @@ describe("personalization off", () => {
 describe("guards", () => {
   const complaint = anEvent({ id: "c", type: "complaint_opened", at: daysAgo(3) });
 
-  it.each(["screen_pop", "outbound", "home", "product", "cart"])(
+  it.each(["screen_pop", "home", "product", "cart"])(
     "let an open complaint get care and nothing else at %s",
     async (placement) => {
       const events = [...loyal.events!, complaint];
@@ -287,9 +287,19 @@ describe("guards", () => {
       expect(answer.doNotSell?.code).toBe("open_complaint");
       expect(answer.suggestions).toHaveLength(1);
       expect(answer.suggestions[0]).toMatchObject({ kind: "care", product: null, coupon: null });
-      expect(answer.suggestions[0]!.channel === null).toBe(placement === "outbound");
     },
   );
+
+  it("call nobody whose complaint is open, not even to say sorry", async () => {
+    const profile = { ...SHANGHAI, consents: granted("phone", "sms") };
+    const events = [...loyal.events!, complaint];
+    const decide = decider({ members: { m: { events, profile } } });
+    const answer = await ask(decide, { placement: "outbound" });
+    expect(answer).toMatchObject({ suggestions: [], doNotSell: { code: "open_complaint" } });
+    expect(answer.blocked).toEqual([
+      { guard: 8, code: "open_complaint", channel: null, until: null },
+    ]);
+  });
 
   it("hold also without models, and are said in the member's language", async () => {
     const profile = { vulnerable: true, locale: "zh-CN" };
@@ -311,8 +321,8 @@ describe("guards", () => {
       [{ timezone: "Mars/Olympus", consents }, undefined, "no_open_channel"],
       [{ phone: "+12025550100", consents }, "sms", undefined],
       [{ phone: "+80012345678", consents }, undefined, "no_open_channel"],
-      [{ ...SHANGHAI }, undefined, "no_open_channel"],
-      [{ ...SHANGHAI, consents, doNotContact: true }, undefined, "no_open_channel"],
+      [{ ...SHANGHAI }, undefined, "consent_missing"],
+      [{ ...SHANGHAI, consents, doNotContact: true }, undefined, "do_not_contact"],
     ];
     for (const [profile, channel, code] of cases) {
       const decide = decider({ members: { m: { ...loyal, profile } } });

@@ -32,7 +32,15 @@ const aRecord = (more: Partial<DecisionRecord> = {}): DecisionRecord => ({
     config: "0a1b2c3d",
   },
   seed: 4_294_967_295,
-  bars: [],
+  clock: null,
+  verdict: {
+    care: null,
+    personal: true,
+    personalCoupons: false,
+    open: ["phone"],
+    bars: [],
+    barredOffers: [],
+  },
   shown: ids("p", 5).map((product) => ({
     kind: "sell",
     product,
@@ -72,7 +80,15 @@ describe("a decision's record", () => {
         dryRun: true,
         removed: {},
         removedCounts: {},
-        bars: ["open_complaint"],
+        clock: 1_777_000_000_000,
+        verdict: {
+          care: "open_complaint",
+          personal: false,
+          personalCoupons: true,
+          open: [],
+          bars: [{ guard: 8, code: "open_complaint", channel: null, until: null }],
+          barredOffers: ["p9"],
+        },
         degraded: ["untrained", "budget"],
         shown: [
           {

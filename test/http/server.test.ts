@@ -57,7 +57,7 @@ describe("a member", () => {
     }
     expect(await scoresOf("nobody")).toEqual([{ member: "nobody", known: false, stage: null }]);
     const outbound = await recommend("nobody", { placement: "outbound" });
-    expect(outbound).toMatchObject({ suggestions: [], doNotSell: { code: "no_open_channel" } });
+    expect(outbound).toMatchObject({ suggestions: [], doNotSell: { code: "consent_missing" } });
   });
 
   it("reads its own writes: an acknowledged purchase changes the very next answer", async () => {
