@@ -14,6 +14,7 @@ import {
   type ImportChunk,
   type SeenProduct,
 } from "./import-group.js";
+import { ImportLanes } from "./import-lanes.js";
 import {
   columnsOfMapping,
   createEventMapper,
@@ -75,8 +76,6 @@ export interface ImportEventsDependencies {
 const CHUNK_ROWS = 50_000;
 const RESOLVE_AT_ONCE = 64;
 const DONE = 1;
-/** Parts of a chunk under way at once, by partition: one is folded while another is being written. */
-const LANES = 4;
 
 /**
  * Throws `file_invalid` and `usage` before anything is written; `store_full`, `store_unavailable`
@@ -91,6 +90,16 @@ export async function importEvents(
   return run.run();
 }
 
+/** A chunk on its way into the store. */
+interface BegunChunk {
+  readonly chunk: ImportChunk;
+  readonly events: readonly PendingEvent[];
+  /** Rows of each event. */
+  readonly rows: readonly number[];
+  readonly rejected: RejectedRow[];
+  readonly written: Promise<void>;
+}
+
 class EventImport {
   private readonly started = Date.now();
   private readonly summary = emptySummary();
@@ -100,6 +109,7 @@ class EventImport {
   private readonly resolved = new Map<string, string | null>();
   private readonly said = new Set<string>();
   private readonly patience: Patience;
+  private readonly lanes: ImportLanes;
   private readonly by: "id" | "phone" | "email";
 
   constructor(
@@ -109,6 +119,9 @@ class EventImport {
   ) {
     const { signal, giveUpMs, mapping } = options;
     this.patience = { signal, giveUpMs, say: (message) => this.say(message) };
+    this.lanes = new ImportLanes((groups) =>
+      patiently(() => dependencies.writer.write(groups), this.patience),
+    );
     const kinds = (["phone", "email"] as const).filter((kind) => mapping[kind] !== undefined);
     if (kinds.length > 1 || (kinds.length === 1 && mapping.member !== undefined)) {
       throw new CuecardError("usage", "--map: name members by one of member, phone, email");
@@ -129,14 +142,19 @@ class EventImport {
         fileHash16: hash,
         chunkRows: options.chunkRows ?? CHUNK_ROWS,
       });
-      for await (const chunk of ahead(chunks)) {
+      // One chunk is read while the one before it is written.
+      let begun: BegunChunk | undefined;
+      for await (const chunk of chunks) {
         options.signal?.throwIfAborted();
-        const rejected = await this.take(chunk, field, isDone);
-        await rejects.add(rejected);
-        this.progress?.rows(summary.rows);
+        const next = await this.begin(chunk, field, isDone);
+        await rejects.add(await this.finish(begun));
+        begun = next;
       }
+      await rejects.add(await this.finish(begun));
       if (!isDone) await this.markDone(field);
     } finally {
+      // Nothing may still be writing when this returns.
+      await this.lanes.settled();
       summary.rejectFile = await rejects.close();
       this.progress?.stop();
     }
@@ -179,33 +197,38 @@ class EventImport {
     for await (const batch of batches) yield batch.map(mapper);
   }
 
-  /** Writes a chunk and counts it; returns its rejected rows. */
-  private async take(chunk: ImportChunk, field: string, isDone: boolean): Promise<RejectedRow[]> {
-    const { summary } = this;
+  /** Hands a chunk to the lanes. */
+  private async begin(chunk: ImportChunk, field: string, isDone: boolean): Promise<BegunChunk> {
     this.said.clear();
     const rejected = [...chunk.rejected];
     const placed = await this.place(chunk.events, rejected);
     for (const { subject } of placed.events) this.members.add(subject);
     const products = this.freshProducts(chunk.products);
-    if (isDone) for (const pending of placed.events) pending.outcome = "duplicate";
-    else {
-      if (products.length > 0) await this.register(products);
-      const groups = this.groupsOf(chunk, placed.events, field);
-      const parts = Array.from({ length: LANES }, (_, lane) =>
-        groups.filter(({ partition }) => partition! % LANES === lane),
-      );
-      await allSettled(
-        parts.map((part) => patiently(() => this.dependencies.writer.write(part), this.patience)),
-      );
-      for (const { subject, event, outcome } of placed.events) {
-        if (event.type !== "opt_out" || outcome === "member_erased") continue;
-        await patiently(() => this.dependencies.optOut(subject, event), this.patience);
-      }
+    if (isDone) {
+      for (const pending of placed.events) pending.outcome = "duplicate";
+      return { chunk, ...placed, rejected, written: Promise.resolve() };
     }
-    for (let i = 0; i < placed.events.length; i++) {
-      const [pending, rows] = [placed.events[i]!, placed.rows[i]!];
-      if (pending.outcome === "member_erased") rejected.push(...refused(pending, rows));
-      else if (pending.outcome === "duplicate") summary.duplicates += rows;
+    if (products.length > 0) await this.register(products);
+    const written = this.lanes.write(this.groupsOf(chunk, placed.events, field));
+    // An error is met by `finish`; meanwhile it must not count as unhandled.
+    written.catch(() => undefined);
+    return { chunk, ...placed, rejected, written };
+  }
+
+  /** Waits for a chunk and counts it; returns its rejected rows. */
+  private async finish(begun: BegunChunk | undefined): Promise<RejectedRow[]> {
+    if (begun === undefined) return [];
+    const { summary } = this;
+    const { chunk, events, rows, rejected } = begun;
+    await begun.written;
+    for (const { subject, event, outcome } of events) {
+      if (event.type !== "opt_out" || outcome === "member_erased") continue;
+      await patiently(() => this.dependencies.optOut(subject, event), this.patience);
+    }
+    for (let i = 0; i < events.length; i++) {
+      const pending = events[i]!;
+      if (pending.outcome === "member_erased") rejected.push(...refused(pending, rows[i]!));
+      else if (pending.outcome === "duplicate") summary.duplicates += rows[i]!;
       else {
         summary.events += 1;
         if (pending.event.type === "return") summary.returns += 1;
@@ -214,6 +237,7 @@ class EventImport {
     summary.rows += chunk.rows;
     summary.anonymous += chunk.anonymous.length;
     summary.rejected += rejected.length;
+    this.progress?.rows(summary.rows);
     return rejected;
   }
 
@@ -354,28 +378,4 @@ function anonymousRecords(lines: readonly AnonymousLine[]): LogRecord[] {
     last.lines.push({ product, quantity, amount: 0 });
   }
   return records;
-}
-
-/** Waits for all, also when one fails: nothing may still be writing when the next chunk begins. */
-async function allSettled(works: readonly Promise<void>[]): Promise<void> {
-  const outcomes = await Promise.allSettled(works);
-  const failed = outcomes.find((outcome) => outcome.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-}
-
-/** Reads one item ahead, so that the next chunk is parsed while this one is written. */
-async function* ahead<T>(items: AsyncGenerator<T>): AsyncGenerator<T> {
-  let next = items.next();
-  try {
-    for (;;) {
-      const { value, done } = await next;
-      if (done === true) return;
-      next = items.next();
-      // An error is met by the await above; meanwhile it must not count as unhandled.
-      next.catch(() => undefined);
-      yield value;
-    }
-  } finally {
-    await items.return(undefined).catch(() => undefined);
-  }
 }
