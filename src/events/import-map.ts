@@ -104,8 +104,9 @@ export function checkTargets(
 
 const isProductType = (type: string): boolean => type === "purchase" || type === "return";
 
+const builtInTypes: ReadonlySet<string> = new Set(EVENT_TYPES);
 const isEventType = (type: string): type is EventType =>
-  (EVENT_TYPES as readonly string[]).includes(type) || /^custom_[a-z0-9_]{1,56}$/.test(type);
+  builtInTypes.has(type) || /^custom_[a-z0-9_]{1,56}$/.test(type);
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const BAD_IN_ID = /[\u0000-\u001f\u007f\ud800-\udfff]/u;

@@ -239,9 +239,9 @@ export class MemberWriter {
   ): Promise<void> {
     const lookUps: { partition: number; keys: Buffer[] }[] = [];
     const settle: ((taken: Map<string, Buffer>) => void)[] = [];
-    for (const pending of groups.flatMap(open)) {
-      const { subject, event, remember, byIdentity } = pending;
-      if (!remember) continue;
+    const remembered = ({ remember }: PendingEvent): boolean => remember;
+    for (const pending of groups.flatMap((group) => open(group).filter(remembered))) {
+      const { subject, event, byIdentity } = pending;
       const holder = bySubject.get(subject)!;
       const parts = idsWithin(holder);
       const merged = holder.id !== subject || (byIdentity === true && parts.length > 1);
@@ -302,14 +302,14 @@ export class MemberWriter {
           ordersHere.add(orderKey.toString("hex"));
         }
       }
-      const entry: Folded = states.get(record.id) ?? {
-        record,
-        state: this.codec.decode(record.state),
-      };
+      let entry = states.get(record.id);
+      if (entry === undefined) {
+        entry = { record, state: this.codec.decode(record.state) };
+        states.set(record.id, entry);
+      }
       entry.state = this.codec.fold(entry.state, counted);
       const packed = entry.contacts ?? record.contacts;
       entry.contacts = this.contacts?.add(packed, subject, counted) ?? entry.contacts;
-      states.set(record.id, entry);
       records.push({ kind: "event", member: record.id, subject, event: counted });
     }
     const members = [...states.values()].map(({ record, state, contacts }) => ({

@@ -127,21 +127,20 @@ export const activity: Family<ActivityState> = {
     const merged: ActivityEntry[] = [];
     let i = 0;
     let j = 0;
-    while (i < a.length || j < b.length) {
-      const left = a[i];
-      const right = b[j];
-      if (left !== undefined && right !== undefined && left.code === right.code) {
-        const { code } = left;
+    while (i < a.length && j < b.length) {
+      const left = a[i]!;
+      const right = b[j]!;
+      if (left.code <= right.code) i++;
+      if (right.code <= left.code) j++;
+      if (left.code < right.code) merged.push(left);
+      else if (right.code < left.code) merged.push(right);
+      else {
         const lastAt = Math.max(left.lastAt, right.lastAt);
-        merged.push({ code, count: left.count + right.count, lastAt });
-        i++;
-        j++;
-      } else if (right === undefined || (left !== undefined && left.code < right.code)) {
-        merged.push(a[i++]!);
-      } else {
-        merged.push(b[j++]!);
+        merged.push({ code: left.code, count: left.count + right.count, lastAt });
       }
     }
+    while (i < a.length) merged.push(a[i++]!);
+    while (j < b.length) merged.push(b[j++]!);
     return merged;
   },
 

@@ -54,6 +54,15 @@ const FEATURES = KNOWN.flatMap((channel) => [
   `${channel}_orders`,
 ]);
 
+/** Both of one slot. */
+const sumOf = (a: ChannelEntry, b: ChannelEntry): ChannelEntry => ({
+  slot: a.slot,
+  contacts: a.contacts + b.contacts,
+  responses: a.responses + b.responses,
+  orders: a.orders + b.orders,
+  lastContactAt: Math.max(a.lastContactAt, b.lastContactAt),
+});
+
 export const channelHabits: Family<ChannelHabitsState> = {
   name: "channelHabits",
   features: [...FEATURES, "days_since_contact"],
@@ -81,23 +90,21 @@ export const channelHabits: Family<ChannelHabitsState> = {
   merge(a, b) {
     if (a.length === 0) return b;
     if (b.length === 0) return a;
-    const bySlot = new Map<number, ChannelEntry>(a.map((entry) => [entry.slot, entry]));
-    for (const entry of b) {
-      const other = bySlot.get(entry.slot);
-      bySlot.set(
-        entry.slot,
-        other === undefined
-          ? entry
-          : {
-              slot: entry.slot,
-              contacts: entry.contacts + other.contacts,
-              responses: entry.responses + other.responses,
-              orders: entry.orders + other.orders,
-              lastContactAt: Math.max(entry.lastContactAt, other.lastContactAt),
-            },
-      );
+    const merged: ChannelEntry[] = [];
+    let i = 0;
+    let j = 0;
+    while (i < a.length && j < b.length) {
+      const left = a[i]!;
+      const right = b[j]!;
+      if (left.slot <= right.slot) i++;
+      if (right.slot <= left.slot) j++;
+      if (left.slot < right.slot) merged.push(left);
+      else if (right.slot < left.slot) merged.push(right);
+      else merged.push(sumOf(left, right));
     }
-    return [...bySlot.values()].sort((x, y) => x.slot - y.slot);
+    while (i < a.length) merged.push(a[i++]!);
+    while (j < b.length) merged.push(b[j++]!);
+    return merged;
   },
 
   encode(writer, state) {

@@ -64,7 +64,10 @@ export const decays: Family<DecaysState> = {
     };
     const { orders, money, views, carts } = values;
     if (orders === 0 && money === 0 && views === 0 && carts === 0) return EMPTY;
-    return { referenceAt: secondsOf(event.at), sums: SLOTS.map((slot) => values[slot.of]) };
+    // A loop: with a million events `map` and its function show.
+    const sums = new Array<number>(SLOTS.length);
+    for (let i = 0; i < SLOTS.length; i++) sums[i] = values[SLOTS[i]!.of];
+    return { referenceAt: secondsOf(event.at), sums };
   },
 
   merge(a, b) {
