@@ -8,7 +8,7 @@ import type { JobContext, JobFunctions, JobResult } from "./jobs/job.js";
 import { type JobName, jobLeaseName } from "./jobs/job.js";
 import { type RankingModel, scoreEveryone } from "./jobs/score-everyone.js";
 import { stageSweep } from "./jobs/stage-sweep.js";
-import { openVerified } from "./scoring/model-slot.js";
+import { openVerified } from "./scoring/open-model.js";
 import {
   type FitDeps,
   type FitOptions,

@@ -1,4 +1,5 @@
 /** One serve process over a store of any size: what its start and its requests take. */
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { loadConfig } from "../../src/config.js";
 import { startServer } from "../../src/server.js";
 import { createLogger, metrics } from "../../src/telemetry.js";
@@ -23,9 +24,18 @@ async function start({ target, dataDir, adminApiKey }: ServerStart) {
 const sumOf = async (metric: { get(): Promise<{ values: { value: number }[] }> }) =>
   (await metric.get()).values.reduce((sum, { value }) => sum + value, 0);
 
-/** `degraded`: answers that were not whole; `swaps`: models taken over or refused. Since the start. */
+const loop = monitorEventLoopDelay({ resolution: 1 });
+loop.enable();
+
+/**
+ * `degraded`: answers that were not whole; `swaps`: models taken over or refused. Since the start.
+ * `stallMs`: the longest turn of the event loop, to a millisecond, since this was asked before.
+ */
 async function usage(_: null) {
+  const stallMs = loop.max / 1e6;
+  loop.reset();
   return {
+    stallMs,
     cpuMicroseconds: cpuMicroseconds(),
     rssBytes: process.memoryUsage.rss(),
     degraded: await sumOf(metrics.degraded),

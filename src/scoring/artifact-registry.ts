@@ -3,7 +3,8 @@ import { CuecardError, isCuecardError } from "../errors.js";
 import type { RedisClient } from "../redis/clients.js";
 import { artifactKey } from "../redis/keys.js";
 import { Follower, type FollowOptions } from "./follower.js";
-import { sha256Of, versionOf } from "./manifest.js";
+import { versionOf } from "./manifest.js";
+import { sha256Of } from "./sha256.js";
 import { type Fence, VersionedStore } from "./versioned-store.js";
 
 export interface ArtifactMeta {

@@ -1,5 +1,6 @@
 /** Chooses what serves a graph: trees of our own where they answer as onnxruntime does, else that. */
 import { type ReadEnsemble, readTrees } from "./onnx-trees.js";
+import { type PlantedTrees, plantTrees } from "./plant-trees.js";
 import type { Scorer } from "./scorer.js";
 import { treeScorer } from "./tree-scorer.js";
 
@@ -10,25 +11,29 @@ const PROBABILITY_TOLERANCE = 1e-6;
 const MARGIN_TOLERANCE = 1e-5;
 
 /**
- * The scorer to serve with. `reference` is onnxruntime over the same bytes; it is released when the
- * trees take its place, and is the answer where the graph is of another shape or answers differ.
+ * The graph's trees, where they answer as `reference` does, which is onnxruntime over the same bytes:
+ * margins within 1e-5·max(1, |margin|) and probabilities within 1e-6 on rows made of thresholds. null:
+ * the graph is of another shape, or answers differ.
  */
-export async function fasterOf(bytes: Uint8Array, reference: Scorer): Promise<Scorer> {
+export async function treesOf(bytes: Uint8Array, reference: Scorer): Promise<PlantedTrees | null> {
   const ensemble = readTrees(bytes);
-  const trees = ensemble === null ? null : treeScorer(ensemble);
-  if (ensemble === null || trees === null || !(await agree(trees, reference, ensemble))) {
-    return reference;
-  }
-  await reference.release();
-  return trees;
+  const trees = ensemble === null ? null : plantTrees(ensemble);
+  if (ensemble === null || trees === null) return null;
+  return (await agree(treeScorer(trees), reference, probeRows(ensemble))) ? trees : null;
 }
 
-/** Margins within 1e-5·max(1, |margin|) and probabilities within 1e-6 on rows made of thresholds. */
-async function agree(trees: Scorer, reference: Scorer, ensemble: ReadEnsemble): Promise<boolean> {
+/** The scorer to serve with. `reference` is released when the trees take its place. */
+export async function fasterOf(bytes: Uint8Array, reference: Scorer): Promise<Scorer> {
+  const trees = await treesOf(bytes, reference);
+  if (trees === null) return reference;
+  await reference.release();
+  return treeScorer(trees);
+}
+
+async function agree(trees: Scorer, reference: Scorer, rows: Float32Array): Promise<boolean> {
   const { featureCount, width } = reference;
   if (trees.featureCount !== featureCount || trees.width !== width) return false;
   if (trees.outputs.length !== reference.outputs.length) return false;
-  const rows = probeRows(ensemble);
   const ours = await trees.run(rows, PROBE_ROWS);
   const theirs = await reference.run(rows, PROBE_ROWS);
   const margins = theirs.margins.every(

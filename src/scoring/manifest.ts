@@ -1,7 +1,7 @@
 /** What travels with a model: what it expects, what it was trained on, and how good it was. */
-import { createHash } from "node:crypto";
 import { z } from "zod";
 import { CuecardError } from "../errors.js";
+import { sha256Of } from "./sha256.js";
 
 /** One figure that may be undefined (one class only): null, since JSON has no NaN. */
 const figureSchema = z.number().nullable();
@@ -44,9 +44,6 @@ export const manifestSchema = z.object({
 });
 
 export type Manifest = z.infer<typeof manifestSchema>;
-
-export const sha256Of = (bytes: Uint8Array): string =>
-  createHash("sha256").update(bytes).digest("hex");
 
 /** Sorts by time; the same bytes made in the same second are the same version. */
 export function versionOf(createdAt: number, sha256: string): string {

@@ -2,7 +2,8 @@
 import { CuecardError } from "../errors.js";
 import type { RedisClient } from "../redis/clients.js";
 import { modelKey } from "../redis/keys.js";
-import { type Manifest, parseManifest, sha256Of } from "./manifest.js";
+import { type Manifest, parseManifest } from "./manifest.js";
+import { sha256Of } from "./sha256.js";
 import { type Alias, type PublishOptions, VersionedStore } from "./versioned-store.js";
 
 export interface ListedModel {

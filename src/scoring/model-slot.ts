@@ -1,24 +1,14 @@
 /** The model that serves, in memory: verified, warmed and swapped without a request noticing. */
-import { CuecardError } from "../errors.js";
 import { metrics } from "../telemetry.js";
-import { fasterOf } from "./faster-scorer.js";
 import { Follower, type FollowOptions } from "./follower.js";
 import { gatherRuns } from "./gathering-scorer.js";
-import { type Manifest, sha256Of } from "./manifest.js";
+import type { Manifest } from "./manifest.js";
 import type { ModelRegistry } from "./model-registry.js";
-import { loadOnnxScorer, warm } from "./onnx-scorer.js";
+import { openInThread } from "./open-in-thread.js";
+import type { ExpectedModel } from "./open-model.js";
 import type { Scorer } from "./scorer.js";
 
-export interface ModelSlotOptions extends FollowOptions {
-  /** The vector serving builds: names in order and their hash. */
-  readonly schema: { readonly names: readonly string[]; readonly hash: string };
-  /** Names of the output columns, in the order serving reads them. */
-  readonly outputs: readonly string[];
-  /** Whether the graph must give calibrated probabilities beside margins. */
-  readonly probabilities: boolean;
-  /** Whether a model trained on the demo world may serve here. Default false. */
-  readonly allowDemo?: boolean;
-}
+export type ModelSlotOptions = FollowOptions & ExpectedModel;
 
 /** Holds a model while a request uses it. Call `release` exactly when done; a second call does nothing. */
 export interface ModelLease {
@@ -26,9 +16,6 @@ export interface ModelLease {
   readonly manifest: Manifest;
   release(): void;
 }
-
-/** What the fields beyond the finite range do to a graph, beside the ordinary: missing, 0, ±large. */
-const WARM_VALUES = [Number.NaN, 0, 1, -1e9, 1e9];
 
 class Loaded {
   leases = 0;
@@ -69,14 +56,17 @@ class Lease implements ModelLease {
 export class ModelSlot {
   readonly name: string;
   readonly #registry: ModelRegistry;
-  readonly #options: ModelSlotOptions;
+  readonly #expected: ExpectedModel;
   readonly #follower: Follower;
   #loaded: Loaded | null = null;
 
   constructor(name: string, registry: ModelRegistry, options: ModelSlotOptions) {
     this.name = name;
     this.#registry = registry;
-    this.#options = options;
+    const { schema, outputs, probabilities, allowDemo } = options;
+    const { names, hash } = schema;
+    // Nothing but what another thread can be given.
+    this.#expected = { schema: { names, hash }, outputs, probabilities, allowDemo };
     this.#follower = new Follower(
       {
         what: `model ${name}`,
@@ -129,7 +119,8 @@ export class ModelSlot {
 
   async #load(version: string): Promise<void> {
     const { bytes, manifest } = await this.#registry.get(this.name, version);
-    const scorer = await openVerified(bytes, manifest, this.#options);
+    const urgent = this.#loaded === null;
+    const scorer = await openInThread(bytes, manifest, this.#expected, { urgent });
     this.#swap(new Loaded(gatherRuns(scorer), manifest));
     metrics.modelSwaps.inc({ model: this.name, result: "swapped" });
   }
@@ -142,65 +133,3 @@ export class ModelSlot {
     before.freeIfIdle();
   }
 }
-
-/**
- * Opens a model that is what its manifest says, fits the vector of this server and answers finite
- * numbers.
- * @throws CuecardError `model_invalid`
- */
-export async function openVerified(
-  bytes: Uint8Array,
-  manifest: Manifest,
-  expected: Omit<ModelSlotOptions, keyof FollowOptions>,
-): Promise<Scorer> {
-  checkManifest(manifest, expected);
-  if (bytes.length !== manifest.bytes || sha256Of(bytes) !== manifest.sha256) {
-    throw refusal("its bytes are not those of its manifest");
-  }
-  const scorer = await loadOnnxScorer(bytes);
-  try {
-    if (scorer.featureCount !== manifest.features.length) {
-      throw refusal(
-        `the graph takes ${scorer.featureCount} features, not ${manifest.features.length}`,
-      );
-    }
-    if (scorer.width !== manifest.outputs.length) {
-      throw refusal(`the graph gives ${scorer.width} outputs, not ${manifest.outputs.length}`);
-    }
-    if (expected.probabilities && !scorer.outputs.includes("probabilities")) {
-      throw refusal("the graph gives no probabilities");
-    }
-    await warm(scorer, warmRows(scorer.featureCount));
-    return await fasterOf(bytes, scorer);
-  } catch (error) {
-    await scorer.release();
-    throw error;
-  }
-}
-
-function checkManifest(
-  { features, schemaHash, outputs, demo }: Manifest,
-  expected: Omit<ModelSlotOptions, keyof FollowOptions>,
-): void {
-  const { names, hash } = expected.schema;
-  const strange = features.find((name, index) => name !== names[index]);
-  if (strange !== undefined || features.length !== names.length) {
-    const which = strange === undefined ? "" : `, first ${strange}`;
-    throw refusal(`its features are others than this server's${which}`);
-  }
-  if (schemaHash !== hash) throw refusal(`its schema is ${schemaHash}, this server's ${hash}`);
-  if (outputs.join() !== expected.outputs.join()) {
-    throw refusal(`its outputs are ${outputs.join(", ")}, not ${expected.outputs.join(", ")}`);
-  }
-  if (demo === true && expected.allowDemo !== true) {
-    throw refusal("it was trained on the demo world, and this store is not that");
-  }
-}
-
-const warmRows = (featureCount: number): Float32Array =>
-  Float32Array.from(
-    { length: WARM_VALUES.length * featureCount },
-    (_, index) => WARM_VALUES[Math.floor(index / featureCount)],
-  );
-
-const refusal = (why: string) => new CuecardError("model_invalid", why);

@@ -10,37 +10,19 @@
  * itself: every walk of a tree takes the same number of steps, without a branch to be guessed
  * wrongly, and four walks at once hide one another's waiting.
  */
-import type { ReadEnsemble, ReadTree } from "./onnx-trees.js";
+import { COLUMN_BITS, COLUMN_MASK, LANES, type PlantedTrees, ROWS_AT_ONCE } from "./plant-trees.js";
 import type { Scorer, Scores } from "./scorer.js";
 
-/** Rows spread out at once: they stay in the processor's cache. */
-const ROWS_AT_ONCE = 128;
-/** Walks side by side. */
-const LANES = 4;
-/** A word is child · 2^10 + column: 511 features and 2 million nodes at most. */
-const COLUMN_BITS = 10;
-const COLUMN_MASK = 2 ** COLUMN_BITS - 1;
-const CHILD_MAX = 2 ** (32 - COLUMN_BITS) - 1;
-
 /** What the walks read. */
-interface Forest {
-  /** Two words a node, the second the bits of a float; behind them room for the rows. */
-  readonly words: Uint32Array;
-  /** The same bytes. One buffer for everything costs fewer registers, and so less time. */
+interface Forest extends PlantedTrees {
+  /** The bytes of `words`. One buffer for everything costs fewer registers, and so less time. */
   readonly floats: Float32Array;
-  /** Where the rows begin. */
-  readonly rowsAt: number;
-  /** Per tree, and as many as fill the lanes: position of its root, steps of a walk, target. */
-  readonly roots: Int32Array;
-  readonly steps: Int32Array;
-  readonly targets: Int32Array;
 }
 
-/** null: more features or nodes than a word holds, thresholds or leaves that are not finite. */
-export function treeScorer(ensemble: ReadEnsemble): Scorer | null {
-  const { featureCount, base, trees, calibration } = ensemble;
-  const forest = plant(trees, featureCount);
-  if (forest === null) return null;
+/** `planted` belongs to the scorer from then on. */
+export function treeScorer(planted: PlantedTrees): Scorer {
+  const { featureCount, base, calibration } = planted;
+  const forest: Forest = { ...planted, floats: new Float32Array(planted.words.buffer) };
   const width = base.length;
   const stride = 2 * featureCount + 1;
   const sums = new Float64Array(ROWS_AT_ONCE * width);
@@ -176,60 +158,4 @@ function walkTrees(
     sums[at + targets[tree + 2]!]! += floats[c + 1]!;
     sums[at + targets[tree + 3]!]! += floats[d + 1]!;
   }
-}
-
-const NO_TREE: ReadTree = {
-  target: 0,
-  left: [-1],
-  right: [-1],
-  feature: [0],
-  value: [0],
-  missingLeft: [false],
-};
-
-function plant(given: readonly ReadTree[], featureCount: number): Forest | null {
-  const trees = [...given];
-  while (trees.length % LANES !== 0) trees.push(NO_TREE);
-  const rowsAt = 2 * trees.reduce((sum, { left }) => sum + left.length, 0);
-  if (2 * featureCount > COLUMN_MASK || rowsAt > CHILD_MAX) return null;
-  const words = new Uint32Array(rowsAt + ROWS_AT_ONCE * (2 * featureCount + 1));
-  const floats = new Float32Array(words.buffer);
-  const roots = new Int32Array(trees.length);
-  const steps = new Int32Array(trees.length);
-  let at = 0;
-  for (const [i, tree] of trees.entries()) {
-    const depth = plantTree(tree, featureCount, words, floats, at);
-    if (depth === null) return null;
-    roots[i] = at;
-    steps[i] = depth;
-    at += 2 * tree.left.length;
-  }
-  const targets = Int32Array.from(trees, ({ target }) => target);
-  return { words, floats, rowsAt, roots, steps, targets };
-}
-
-/** Breadth first, so that siblings stand side by side; answers the depth, null for what is no tree. */
-function plantTree(
-  { left, right, feature, value, missingLeft }: ReadTree,
-  featureCount: number,
-  words: Uint32Array,
-  floats: Float32Array,
-  from: number,
-): number | null {
-  const nodes = [0];
-  const depths = [0];
-  for (let i = 0; i < nodes.length; i++) {
-    const node = nodes[i]!;
-    if (!Number.isFinite(value[node]) || nodes.length > left.length) return null;
-    const at = from + 2 * i;
-    const isLeaf = left[node] === -1;
-    const asked = feature[node]! + (missingLeft[node] ? 0 : featureCount);
-    const child = isLeaf ? at : from + 2 * nodes.length;
-    words[at] = child * 2 ** COLUMN_BITS + (isLeaf ? 2 * featureCount : asked);
-    floats[at + 1] = value[node]!;
-    if (isLeaf) continue;
-    nodes.push(left[node]!, right[node]!);
-    depths.push(depths[i]! + 1, depths[i]! + 1);
-  }
-  return nodes.length === left.length ? depths.at(-1)! : null;
 }

@@ -1,7 +1,7 @@
 /** The held-out report of the models that serve: what was said at training, and what is true now. */
 import { CuecardError } from "../errors.js";
 import type { Manifest } from "../scoring/manifest.js";
-import { openVerified } from "../scoring/model-slot.js";
+import { openVerified } from "../scoring/open-model.js";
 import { BASELINE_NAMES } from "./baselines.js";
 import { type DriftReport, driftLines, reportDrift } from "./drift-report.js";
 import { measureHeads } from "./head-figures.js";

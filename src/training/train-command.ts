@@ -10,7 +10,7 @@ import { schemaHashOf } from "../features/feature-schema.js";
 import type { ArtifactMeta, ArtifactRegistry } from "../scoring/artifact-registry.js";
 import type { Manifest } from "../scoring/manifest.js";
 import type { ModelRegistry, StoredModel } from "../scoring/model-registry.js";
-import { openVerified } from "../scoring/model-slot.js";
+import { openVerified } from "../scoring/open-model.js";
 import type { Fence } from "../scoring/versioned-store.js";
 import { type Dataset, HEAD_NAMES } from "./dataset.js";
 import { measureLatency, recording, type ScoreRequest, servedScorer } from "./latency.js";

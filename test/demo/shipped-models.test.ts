@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createFeatureSchema } from "../../src/features/feature-schema.js";
 import { parseManifest } from "../../src/scoring/manifest.js";
-import { openVerified } from "../../src/scoring/model-slot.js";
+import { openVerified } from "../../src/scoring/open-model.js";
 import { expectedOf } from "../../src/training/train-command.js";
 
 const shipped = (file: string): Buffer =>

@@ -80,7 +80,7 @@ describe("a model slot", () => {
     });
     for (let leaf = 2; leaf <= 8; leaf++) {
       await publish(aModel(leaf));
-      await expect.poll(() => seen.has(leaf), { interval: 5 }).toBe(true);
+      await expect.poll(() => seen.has(leaf), { interval: 5, timeout: 10_000 }).toBe(true);
     }
     done = true;
     await Promise.all(callers);

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { fasterOf } from "../../src/scoring/faster-scorer.js";
 import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
 import { readTrees } from "../../src/scoring/onnx-trees.js";
+import { plantTrees } from "../../src/scoring/plant-trees.js";
 import type { Scorer } from "../../src/scoring/scorer.js";
 import { treeScorer } from "../../src/scoring/tree-scorer.js";
 import { fuseHeads, type Head, rankerGraph } from "../../src/training/onnx.js";
@@ -54,7 +55,7 @@ const rowsOf = (random: () => number, count: number): Float32Array =>
     return VALUES[Math.floor(random() * VALUES.length)]!;
   });
 
-const treesOf = (bytes: Uint8Array): Scorer => treeScorer(readTrees(bytes)!)!;
+const treesOf = (bytes: Uint8Array): Scorer => treeScorer(plantTrees(readTrees(bytes)!)!);
 
 async function expectSame(bytes: Uint8Array, rows: Float32Array): Promise<void> {
   const reference = await loadOnnxScorer(bytes);
@@ -143,7 +144,7 @@ describe("a graph that is served", () => {
     expect(await fasterOf(sigmoidOnly, reference)).toBe(reference);
     await reference.release();
     const wide = rankerGraph({ ...aForest(seededRandom(1), 2), featureCount: 600 });
-    expect(treeScorer(readTrees(wide)!)).toBeNull();
+    expect(plantTrees(readTrees(wide)!)).toBeNull();
   });
 
   it("stays with onnxruntime where the trees answer otherwise", async () => {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { replayMembers } from "../../src/events/replay.js";
-import { openVerified } from "../../src/scoring/model-slot.js";
+import { openVerified } from "../../src/scoring/open-model.js";
 import {
   buildDataset,
   type Dataset,
