@@ -11,9 +11,9 @@ import { openCore } from "../src/core.js";
 import { fillWorld } from "../src/demo/fill.js";
 import { createDemoWorld } from "../src/demo/world.js";
 import { train } from "../src/job-functions.js";
+import { createLogger } from "../src/logger.js";
 import { startProgress } from "../src/progress.js";
 import { startPrivateRedis } from "../src/redis/private-redis.js";
-import { createLogger } from "../src/telemetry.js";
 import type { BenchOptions } from "./support/options.js";
 
 const MODELS = fileURLToPath(new URL("../models/", import.meta.url));

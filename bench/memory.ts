@@ -13,12 +13,12 @@ import {
 } from "../src/features/state.js";
 import { jobFunctions } from "../src/job-functions.js";
 import type { JobName } from "../src/jobs/job.js";
+import { createLogger } from "../src/logger.js";
 import { startProgress } from "../src/progress.js";
 import { scanKeys } from "../src/redis/clients.js";
 import { identityKeyPattern, memberKey, memberKeyPattern } from "../src/redis/keys.js";
 import { startPrivateRedis } from "../src/redis/private-redis.js";
 import { parseManifest } from "../src/scoring/manifest.js";
-import { createLogger } from "../src/telemetry.js";
 import { projectRoot } from "./support/compile.js";
 import { fullEvents, fullIds, fullProducts, fullProfile } from "./support/full-members.js";
 import type { BenchOptions } from "./support/options.js";

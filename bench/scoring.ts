@@ -2,9 +2,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { loadConfig } from "../src/config.js";
 import { openCore } from "../src/core.js";
+import { createLogger } from "../src/logger.js";
 import { startProgress } from "../src/progress.js";
 import { startPrivateRedis } from "../src/redis/private-redis.js";
-import { createLogger } from "../src/telemetry.js";
 import { Child } from "./support/child.js";
 import { projectRoot } from "./support/compile.js";
 import { fillManyMembers } from "./support/many-members.js";

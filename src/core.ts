@@ -40,7 +40,6 @@ import { StoreWatch } from "./redis/store-watch.js";
 import { ArtifactRegistry, ArtifactSlot } from "./scoring/artifact-registry.js";
 import { ModelRegistry } from "./scoring/model-registry.js";
 import { ModelSlot } from "./scoring/model-slot.js";
-import { StartTimes } from "./start-times.js";
 import type { Logger } from "./telemetry.js";
 
 export interface Core {
@@ -77,7 +76,18 @@ export async function openCore(
   target: string,
   role: RedisRole,
   logger: Logger,
-  times = new StartTimes(),
+): Promise<Core> {
+  const core = await connectCore(given, target, role, logger);
+  await core.catalog.start();
+  return core;
+}
+
+/** The same before the catalog is loaded: its `start` is the caller's to call. */
+export async function connectCore(
+  given: Config,
+  target: string,
+  role: RedisRole,
+  logger: Logger,
 ): Promise<Core> {
   const client = connectRedis(target, role, { logger, name: `cuecard-${role}` });
   await whenReady(client, CONNECT_MS).catch((error: unknown) => {
@@ -91,9 +101,7 @@ export async function openCore(
   const stamp = await readStamp(client).catch(() => null);
   const isDemo = stamp?.world === "demo";
   const config = isDemo ? withDemoWindows(given) : given;
-  times.end("connect");
-  const catalog = await new Catalog(client, { logger }).start();
-  times.end("catalog");
+  const catalog = new Catalog(client, { logger });
   const watch = await new StoreWatch(client).start();
   const store = new MemberStore(client, config.dedupeDays, encodeRecord);
   const suppressions = new Suppressions({

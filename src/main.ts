@@ -8,9 +8,9 @@ import { Command, Option } from "commander";
 import { type Config, loadConfig } from "./config.js";
 import { ERRORS, isCuecardError } from "./errors.js";
 import { runCluster } from "./http/cluster.js";
+import { createLogger, type Logger } from "./logger.js";
 import { openTarget } from "./open-target.js";
 import type { StartOptions } from "./start.js";
-import { createLogger, type Logger } from "./telemetry.js";
 
 /** Resolves at SIGINT or SIGTERM; a second one ends the process at once. */
 function untilStopped(): Promise<void> {

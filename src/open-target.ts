@@ -1,8 +1,5 @@
 /** Which Redis a command works on. */
 import type { Config } from "./config.js";
-import { lockHolder } from "./redis/data-dir.js";
-import { startPrivateRedis } from "./redis/private-redis.js";
-import { redisFiles } from "./redis/private-redis-files.js";
 import type { Logger } from "./telemetry.js";
 
 export interface Store {
@@ -22,6 +19,7 @@ export async function openTarget(
 ): Promise<Store> {
   const stop = async (): Promise<void> => {};
   if (config.redisUrl !== undefined) return { target: config.redisUrl, stop };
+  const { lockHolder, redisFiles, startPrivateRedis } = await privateRedis();
   if (shared && lockHolder(config.dataDir) !== undefined) {
     return { target: redisFiles(config.dataDir).socket, stop };
   }
@@ -31,4 +29,14 @@ export async function openTarget(
     logger,
   });
   return { target: redis.socketPath, stop: () => redis.stop() };
+}
+
+/** Not loaded where Redis is given. */
+async function privateRedis() {
+  const [lock, files, redis] = await Promise.all([
+    import("./redis/data-dir.js"),
+    import("./redis/private-redis-files.js"),
+    import("./redis/private-redis.js"),
+  ]);
+  return { ...lock, ...files, ...redis };
 }

@@ -1,19 +1,26 @@
 /** Composition root of a serve process: builds everything, listens, returns close(). */
 import type { Config } from "./config.js";
-import { followModels, openCore } from "./core.js";
-import { DecisionRecorder } from "./decision/recorder.js";
-import { createFront } from "./http/front.js";
-import { JobQueue } from "./jobs/queue.js";
+import { connectCore, followModels } from "./core.js";
 import { schedulesOf } from "./jobs/schedule.js";
 import { ApiKeys } from "./redis/api-keys.js";
-import { createServices } from "./services.js";
 import { StartTimes } from "./start-times.js";
 import type { Logger } from "./telemetry.js";
-import { warmUp } from "./warm-up.js";
 
 export interface Server {
   readonly port: number;
   close(): Promise<void>;
+}
+
+/** What only answering needs: read while Redis and the threads that open models are busy. */
+async function answeringModules() {
+  const [recorder, front, queue, services, warming] = await Promise.all([
+    import("./decision/recorder.js"),
+    import("./http/front.js"),
+    import("./jobs/queue.js"),
+    import("./services.js"),
+    import("./warm-up.js"),
+  ]);
+  return { ...recorder, ...front, ...queue, ...services, ...warming };
 }
 
 /**
@@ -22,12 +29,18 @@ export interface Server {
  */
 export async function startServer(config: Config, target: string, logger: Logger): Promise<Server> {
   const times = new StartTimes();
-  times.end("modules");
-  const core = await openCore(config, target, "serve", logger, times);
-  const followed = await followModels(core, core.isDemo);
-  times.end("models and artifacts");
+  times.end("modules of the store");
+  const core = await connectCore(config, target, "serve", logger);
   const keys = new ApiKeys({ client: core.client, adminApiKey: config.adminApiKey, logger });
-  await keys.start();
+  times.end("connect");
+  const [followed, answering] = await Promise.all([
+    followModels(core, core.isDemo),
+    answeringModules(),
+    core.catalog.start(),
+    keys.start(),
+  ]);
+  times.end("catalog, models, modules that answer");
+  const { createFront, createServices, DecisionRecorder, JobQueue, warmUp } = answering;
   const queue = new JobQueue({
     target: config.queueRedisUrl ?? target,
     schedules: schedulesOf(config),
@@ -37,7 +50,6 @@ export async function startServer(config: Config, target: string, logger: Logger
   const hasRoom = (): boolean => core.watch.fullness < config.storeFullRatio;
   const recorder = new DecisionRecorder({ client: core.client, config, hasRoom });
   const services = createServices({ core, followed, queue, keys, recorder, ready: () => ready });
-  times.end("keys and queue");
   await warmUp(core, services);
   recorder.start();
   times.end("warm-up");

@@ -1,26 +1,7 @@
-/** The logger, and every metric declared once. Nothing personal goes into either. */
-import { type Logger, pino } from "pino";
+/** Every metric, declared once, and what a logger is. Nothing personal goes into either. */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 
-export type { Logger };
-
-/** Pretty when a person watches a terminal, JSON lines otherwise. ERROR means: act now. */
-export function createLogger(level: string): Logger {
-  const pretty = process.stdout.isTTY;
-  return pino({
-    level,
-    base: { pid: process.pid },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    ...(pretty
-      ? {
-          transport: {
-            target: "pino-pretty",
-            options: { ignore: "pid", translateTime: "SYS:HH:MM:ss" },
-          },
-        }
-      : {}),
-  });
-}
+export type { Logger } from "./logger.js";
 
 export const registry = new Registry();
 

@@ -2,9 +2,9 @@
 import type { Config } from "./config.js";
 import { type Core, openCore } from "./core.js";
 import { LAYOUT_VERSION } from "./features/state.js";
+import { createLogger } from "./logger.js";
 import { openTarget } from "./open-target.js";
 import { openStore } from "./redis/store-stamp.js";
-import { createLogger } from "./telemetry.js";
 
 /**
  * Runs `work` on the store of this configuration: that of a running Cuecard with the same DATA_DIR,

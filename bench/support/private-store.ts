@@ -1,10 +1,10 @@
 /** A private Redis of a bench's own, as the product runs it, and what the bench asks of it. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import type { Redis } from "ioredis";
+import { createLogger } from "../../src/logger.js";
 import { closeRedis, connectRedis, mastersOf, whenReady } from "../../src/redis/clients.js";
 import { logKey, PARTITIONS } from "../../src/redis/keys.js";
 import { startPrivateRedis } from "../../src/redis/private-redis.js";
-import { createLogger } from "../../src/telemetry.js";
 import { projectRoot } from "./compile.js";
 
 export interface PrivateStore {

@@ -1,8 +1,9 @@
 /** One serve process over a store of any size: what its start and its requests take. */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { loadConfig } from "../../src/config.js";
+import { createLogger } from "../../src/logger.js";
 import { startServer } from "../../src/server.js";
-import { createLogger, metrics } from "../../src/telemetry.js";
+import { metrics } from "../../src/telemetry.js";
 import { answerCalls } from "./child.js";
 import { cpuMicroseconds } from "./cpu.js";
 import type { ServerStart } from "./server-child.js";

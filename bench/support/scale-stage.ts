@@ -1,9 +1,9 @@
 /** A Redis of its own, filled to a size, with artifacts and the reference models in force. */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import type { JobName } from "../../src/jobs/job.js";
+import { createLogger } from "../../src/logger.js";
 import { closeRedis, connectRedis, whenReady } from "../../src/redis/clients.js";
 import { startPrivateRedis } from "../../src/redis/private-redis.js";
-import { createLogger } from "../../src/telemetry.js";
 import { Child } from "./child.js";
 import { projectRoot } from "./compile.js";
 import type { JobFigures, ScaleCalls, StoreOf } from "./scale-child.js";

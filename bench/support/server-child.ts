@@ -1,8 +1,9 @@
 /** Ours: serve processes through the real composition root, with a profiler at hand. */
 import { Session } from "node:inspector/promises";
 import { loadConfig } from "../../src/config.js";
+import { createLogger } from "../../src/logger.js";
 import { startServer } from "../../src/server.js";
-import { createLogger, metrics } from "../../src/telemetry.js";
+import { metrics } from "../../src/telemetry.js";
 import { answerCalls, type Child, forkWorkers } from "./child.js";
 import { cpuMicroseconds } from "./cpu.js";
 

@@ -2,9 +2,9 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { loadConfig } from "../../src/config.js";
 import { openCore } from "../../src/core.js";
+import { createLogger } from "../../src/logger.js";
 import { startProgress } from "../../src/progress.js";
 import { startPrivateRedis } from "../../src/redis/private-redis.js";
-import { createLogger } from "../../src/telemetry.js";
 import { Child } from "./child.js";
 import { projectRoot } from "./compile.js";
 import type { LimitCalls } from "./limit-child.js";

@@ -6,7 +6,7 @@ import cluster, { type Worker } from "node:cluster";
 import type { MetricObject } from "prom-client";
 import { CuecardError, ERRORS, type ErrorCode, isCuecardError } from "../errors.js";
 import type { Logger } from "../telemetry.js";
-import { aggregate, answerMetricsQuestions, isMetricsMessage, ownMetricValues } from "./metrics.js";
+import { isMetricsMessage, type MetricsMessage } from "./metrics-messages.js";
 
 export interface ClusterOptions {
   /** How many serve processes. */
@@ -58,6 +58,9 @@ export async function runCluster(options: ClusterOptions): Promise<ServeCluster>
   await primary.start();
   return primary;
 }
+
+/** Loaded when it is needed: the primary should fork at once. */
+const loadMetrics = () => import("./metrics.js");
 
 const isWorkerMessage = (message: unknown): message is WorkerMessage =>
   typeof message === "object" && message !== null && "type" in message;
@@ -154,8 +157,7 @@ class Primary implements ServeCluster {
     });
   }
 
-  #onMetricsMessage(worker: Worker, message: Parameters<typeof isMetricsMessage>[0]): void {
-    if (!isMetricsMessage(message)) return;
+  #onMetricsMessage(worker: Worker, message: MetricsMessage): void {
     if (message.type === "cuecard:metrics-values") {
       this.#collections.get(message.id)?.arrive(worker.id, message.values);
     } else if (message.type === "cuecard:metrics-ask") {
@@ -167,6 +169,7 @@ class Primary implements ServeCluster {
   }
 
   async metricsText(): Promise<string> {
+    const { aggregate, ownMetricValues } = await loadMetrics();
     const id = ++this.#collected;
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker?.isConnected());
     const collection = new Collection(workers.map((worker) => worker!.id));
@@ -213,9 +216,19 @@ class Collection {
 }
 
 async function runWorker(options: ClusterOptions): Promise<never> {
+  const told = toldToStop();
+  const { answerMetricsQuestions } = await loadMetrics();
   answerMetricsQuestions();
   const started = startOrTell(options);
-  await new Promise<void>((resolve) => {
+  await told;
+  const server = await started;
+  await server?.close();
+  process.exit(0);
+}
+
+/** Listens from now on: what is sent to a worker that does not is lost. */
+function toldToStop(): Promise<void> {
+  return new Promise((resolve) => {
     process.on("message", (message: unknown) => {
       if (isWorkerMessage(message) && message.type === "cuecard:shutdown") resolve();
     });
@@ -224,9 +237,6 @@ async function runWorker(options: ClusterOptions): Promise<never> {
     process.on("SIGTERM", () => resolve());
     process.on("disconnect", () => resolve());
   });
-  const server = await started;
-  await server?.close();
-  process.exit(0);
 }
 
 /** Tells the primary that this worker serves, or why none can, and ends the process then. */

@@ -2,6 +2,7 @@
 import cluster from "node:cluster";
 import { AggregatorRegistry, type MetricObject } from "prom-client";
 import { metrics, registry } from "../telemetry.js";
+import { isMetricsMessage, type MetricsMessage } from "./metrics-messages.js";
 
 /** Counts the answers of one route. Label look-ups happen once per route and status, not per request. */
 export class RouteMeter {
@@ -26,20 +27,6 @@ export class RouteMeter {
 }
 
 export const METRICS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
-
-/** Messages between a worker that is asked for /metrics, the primary, and all workers. */
-export type MetricsMessage =
-  | { type: "cuecard:metrics-ask"; id: number }
-  | { type: "cuecard:metrics-answer"; id: number; text: string }
-  | { type: "cuecard:metrics-collect"; id: number }
-  | { type: "cuecard:metrics-values"; id: number; values: MetricObject[] };
-
-export const isMetricsMessage = (message: unknown): message is MetricsMessage =>
-  typeof message === "object" &&
-  message !== null &&
-  "type" in message &&
-  typeof message.type === "string" &&
-  message.type.startsWith("cuecard:metrics-");
 
 /** Sums counters and histograms, and treats gauges by their own `aggregator`. */
 export function aggregate(values: MetricObject[][]): Promise<string> {

@@ -1,7 +1,7 @@
 /** A process of its own that holds a private Redis until it is killed: `tsx … DATA_DIR`. */
 import { isCuecardError } from "../../src/errors.js";
+import { createLogger } from "../../src/logger.js";
 import { startPrivateRedis } from "../../src/redis/private-redis.js";
-import { createLogger } from "../../src/telemetry.js";
 
 try {
   const redis = await startPrivateRedis({
