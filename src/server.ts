@@ -11,7 +11,10 @@ export interface Server {
   close(): Promise<void>;
 }
 
-/** What only answering needs: read while Redis and the threads that open models are busy. */
+/**
+ * What only answering needs. Reading it holds this thread up for as long as the store may take to
+ * answer, so it is read while nothing is asked of the store and threads open the models.
+ */
 async function answeringModules() {
   const [recorder, front, queue, services, warming] = await Promise.all([
     import("./decision/recorder.js"),
@@ -32,15 +35,16 @@ export async function startServer(config: Config, target: string, logger: Logger
   times.end("modules of the store");
   const core = await connectCore(config, target, "serve", logger);
   const keys = new ApiKeys({ client: core.client, adminApiKey: config.adminApiKey, logger });
+  await keys.start();
   times.end("connect");
-  const [followed, answering] = await Promise.all([
-    followModels(core, core.isDemo),
-    answeringModules(),
-    core.catalog.start(),
-    keys.start(),
-  ]);
-  times.end("catalog, models, modules that answer");
-  const { createFront, createServices, DecisionRecorder, JobQueue, warmUp } = answering;
+  const following = followModels(core, core.isDemo);
+  await core.catalog.start();
+  times.end("catalog");
+  const { createFront, createServices, DecisionRecorder, JobQueue, warmUp } =
+    await answeringModules();
+  times.end("modules that answer");
+  const followed = await following;
+  times.end("models and artifacts");
   const queue = new JobQueue({
     target: config.queueRedisUrl ?? target,
     schedules: schedulesOf(config),

@@ -36,9 +36,14 @@ type WorkerMessage =
 /**
  * For Node in the serve processes: requests and writes under way live for some milliseconds, and with
  * the default of 16 MiB young collections come so often that they copy them all. Measured on event
- * intake: 77–81 µs of processor time an event with 16 MiB, 66–70 with 32 or 64.
+ * intake: 77–81 µs of processor time an event with 16 MiB, 66–70 with 32 or 64. A start fills memory
+ * with what stays, and copies it less often when it need not begin with 1 MiB: reading 100,000
+ * products takes 300–400 ms of processor time instead of 400–500.
  */
-export const SERVE_NODE_FLAGS: readonly string[] = ["--max-semi-space-size=32"];
+export const SERVE_NODE_FLAGS: readonly string[] = [
+  "--min-semi-space-size=16",
+  "--max-semi-space-size=32",
+];
 
 const RESTART_DELAY_MS = 100;
 const RESTART_DELAY_MAX_MS = 10_000;
