@@ -1,7 +1,7 @@
 /** What every role shares: the store, members, catalog, log and models, wired once. */
 import type { CandidateArtifacts } from "./candidates/artifacts.js";
-import { decodeArtifacts } from "./candidates/artifacts-codec.js";
 import { CANDIDATE_FEATURES } from "./candidates/features.js";
+import { readInThread } from "./candidates/read-in-thread.js";
 import { Catalog } from "./catalog/catalog.js";
 import { CouponLedger } from "./catalog/coupon-ledger.js";
 import type { Config } from "./config.js";
@@ -211,7 +211,12 @@ export async function followModels(core: Core, allowDemo: boolean): Promise<Foll
     probabilities: false,
     allowDemo,
   });
-  const candidates = new ArtifactSlot("candidates", artifacts, decodeArtifacts, { logger });
+  const candidates: Followed["candidates"] = new ArtifactSlot(
+    "candidates",
+    artifacts,
+    (bytes) => readInThread(bytes, () => core.catalog.current(), candidates.current() === null),
+    { logger, verifies: true },
+  );
   const alive = new ArtifactSlot("alive", artifacts, decodeAlive, { logger });
   const slots = [heads, ranker, candidates, alive];
   await Promise.all(slots.map((slot) => slot.start()));

@@ -21,6 +21,11 @@ const WALKS_PER_PRODUCT = 100;
 
 const known = new WeakMap<CandidateArtifacts, ArtifactOrders>();
 
+/** For artifacts whose orders were computed elsewhere. */
+export function keepOrders(artifacts: CandidateArtifacts, orders: ArtifactOrders): void {
+  known.set(artifacts, orders);
+}
+
 export function ordersOf(artifacts: CandidateArtifacts): ArtifactOrders {
   const before = known.get(artifacts);
   if (before !== undefined) return before;

@@ -1,4 +1,5 @@
 /** Artifacts and a snapshot brought together: which product of one is which of the other. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import { ordersOf, popularityOf } from "./artifact-orders.js";
 import type { CandidateArtifacts } from "./artifacts.js";
@@ -7,6 +8,8 @@ const NEW_ARRIVALS_KEPT = 100;
 const PER_CATEGORY_KEPT = 40;
 /** Some of them may be excluded, sold out or in the cart. */
 const POPULAR_KEPT = 200;
+/** A millisecond or less. */
+const PRODUCTS_A_TURN = 2_000;
 
 export interface PopularProducts {
   /** Catalog indices, best first. */
@@ -43,12 +46,32 @@ export function bindArtifacts(
 ): BoundArtifacts {
   const before = latest.get(artifacts);
   if (before?.snapshot === snapshot) return before;
-  const { toCatalog, toArtifact } = mapProducts(artifacts, snapshot, before);
+  return boundBy(mapProducts(artifacts, snapshot, before), artifacts, snapshot);
+}
+
+/** The same, some products a turn of the event loop: for artifacts that nobody asks yet. */
+export async function bindInTurns(
+  artifacts: CandidateArtifacts,
+  snapshot: CatalogSnapshot,
+): Promise<void> {
+  const mapping = nothingMapped(artifacts, snapshot);
+  for (let from = 0; from < artifacts.products.length; from += PRODUCTS_A_TURN) {
+    mapSome(mapping, artifacts, snapshot, from, from + PRODUCTS_A_TURN);
+    await nextTurn();
+  }
+  boundBy(mapping, artifacts, snapshot);
+}
+
+function boundBy(
+  mapping: Mapping,
+  artifacts: CandidateArtifacts,
+  snapshot: CatalogSnapshot,
+): BoundArtifacts {
+  const { toCatalog } = mapping;
   const bound: BoundArtifacts = {
     artifacts,
     snapshot,
-    toCatalog,
-    toArtifact,
+    ...mapping,
     categoryTop: topByCategory(snapshot, toCatalog),
     popular: popularProducts(artifacts, snapshot, toCatalog, -1),
     popularIn: new Map(
@@ -63,7 +86,15 @@ export function bindArtifacts(
   return bound;
 }
 
-type Mapping = Pick<BoundArtifacts, "toCatalog" | "toArtifact">;
+interface Mapping {
+  readonly toCatalog: Int32Array;
+  readonly toArtifact: Int32Array;
+}
+
+const nothingMapped = (artifacts: CandidateArtifacts, snapshot: CatalogSnapshot): Mapping => ({
+  toCatalog: new Int32Array(artifacts.products.length).fill(-1),
+  toArtifact: new Int32Array(snapshot.products.length).fill(-1),
+});
 
 function mapProducts(
   artifacts: CandidateArtifacts,
@@ -73,17 +104,30 @@ function mapProducts(
   if (before?.snapshot.indexOf === snapshot.indexOf) return before;
   // Where products were only added, those known stay what they were.
   const kept = before !== undefined && beginsWith(snapshot, before.snapshot) ? before : undefined;
-  const toCatalog = kept?.toCatalog.slice() ?? new Int32Array(artifacts.products.length).fill(-1);
-  const toArtifact = new Int32Array(snapshot.products.length).fill(-1);
-  if (kept !== undefined) toArtifact.set(kept.toArtifact);
-  for (let artifact = 0; artifact < toCatalog.length; artifact++) {
+  const mapping = nothingMapped(artifacts, snapshot);
+  if (kept !== undefined) {
+    mapping.toCatalog.set(kept.toCatalog);
+    mapping.toArtifact.set(kept.toArtifact);
+  }
+  mapSome(mapping, artifacts, snapshot, 0, artifacts.products.length);
+  return mapping;
+}
+
+/** Those from `from` to before `to` that are not mapped yet. */
+function mapSome(
+  { toCatalog, toArtifact }: Mapping,
+  { products }: CandidateArtifacts,
+  { indexOfFingerprint }: CatalogSnapshot,
+  from: number,
+  to: number,
+): void {
+  for (let artifact = from; artifact < Math.min(to, products.length); artifact++) {
     if (toCatalog[artifact] !== -1) continue;
-    const index = snapshot.indexOfFingerprint.get(artifacts.products[artifact]);
+    const index = indexOfFingerprint.get(products[artifact]);
     if (index === undefined) continue;
     toCatalog[artifact] = index;
     toArtifact[index] = artifact;
   }
-  return { toCatalog, toArtifact };
 }
 
 function beginsWith({ fingerprint }: CatalogSnapshot, earlier: CatalogSnapshot): boolean {

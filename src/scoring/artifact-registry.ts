@@ -55,6 +55,15 @@ export class ArtifactRegistry {
 
   /** @throws `model_unknown` for an unknown version, `model_invalid` when the bytes are not its own. */
   async get(name: string, version: string): Promise<StoredArtifact> {
+    const stored = await this.read(name, version);
+    if (sha256Of(stored.bytes) !== stored.meta.sha256) {
+      throw new CuecardError("model_invalid", `the bytes of ${name} ${version} were changed`);
+    }
+    return stored;
+  }
+
+  /** As stored: whoever reads them verifies them. @throws `model_unknown` */
+  async read(name: string, version: string): Promise<StoredArtifact> {
     const [text, bytes] = await Promise.all([
       this.#store.meta(name, version),
       this.#store.bytes(name, version),
@@ -62,11 +71,7 @@ export class ArtifactRegistry {
     if (text === null || bytes === null) {
       throw new CuecardError("model_unknown", `there is no artifact ${name} ${version}`);
     }
-    const meta = JSON.parse(text) as ArtifactMeta;
-    if (sha256Of(bytes) !== meta.sha256) {
-      throw new CuecardError("model_invalid", `the bytes of ${name} ${version} were changed`);
-    }
-    return { bytes, meta };
+    return { bytes, meta: JSON.parse(text) as ArtifactMeta };
   }
 
   /** What is in force; null before the first. */
@@ -81,6 +86,11 @@ export class ArtifactRegistry {
   }
 }
 
+export interface ArtifactSlotOptions extends FollowOptions {
+  /** `decode` notices by itself when bytes were changed. Default false: they are verified before. */
+  readonly verifies?: boolean;
+}
+
 /** An artifact in memory, followed like a model. `decode` throws on bytes it cannot use. */
 export class ArtifactSlot<T> {
   readonly name: string;
@@ -92,13 +102,14 @@ export class ArtifactSlot<T> {
   constructor(
     name: string,
     registry: ArtifactRegistry,
-    decode: (bytes: Buffer) => T,
-    options: FollowOptions = {},
+    decode: (bytes: Buffer) => T | Promise<T>,
+    options: ArtifactSlotOptions = {},
   ) {
     this.name = name;
     this.#get = async (version) => {
-      const { bytes, meta } = await registry.get(name, version);
-      return { value: decoded(name, bytes, decode), meta };
+      const stored = options.verifies ? registry.read(name, version) : registry.get(name, version);
+      const { bytes, meta } = await stored;
+      return { value: await decoded(name, bytes, decode), meta };
     };
     const load = async (version: string): Promise<void> => {
       const { value, meta } = await this.#get(version);
@@ -141,7 +152,12 @@ export class ArtifactSlot<T> {
   }
 }
 
-function decoded<T>(name: string, bytes: Buffer, decode: (bytes: Buffer) => T): T {
+/** What `decode` says later is its own to judge: a thread that could not start tells nothing of the bytes. */
+function decoded<T>(
+  name: string,
+  bytes: Buffer,
+  decode: (bytes: Buffer) => T | Promise<T>,
+): T | Promise<T> {
   try {
     return decode(bytes);
   } catch (cause) {

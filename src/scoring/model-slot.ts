@@ -96,7 +96,8 @@ export class ModelSlot {
   async leaseOf(version: string): Promise<ModelLease> {
     if (this.#loaded?.manifest.version === version) return new Lease(this.#loaded);
     const { bytes, manifest } = await this.#registry.get(this.name, version);
-    const loaded = new Loaded(await openVerified(bytes, manifest, this.#options), manifest);
+    const scorer = await openInThread(bytes, manifest, this.#expected, { urgent: false });
+    const loaded = new Loaded(scorer, manifest);
     loaded.retired = true;
     return new Lease(loaded);
   }
