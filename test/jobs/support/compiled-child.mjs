@@ -2,7 +2,7 @@
 import { getPriority } from "node:os";
 import { runJobChild } from "../../../dist/jobs/child.js";
 import { closeRedis, connectRedis } from "../../../dist/redis/clients.js";
-import { createLogger } from "../../../dist/telemetry.js";
+import { createLogger } from "../../../dist/logger.js";
 
 await runJobChild(async (name) => {
   const store = connectRedis(process.argv[2], "work");
