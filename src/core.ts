@@ -105,10 +105,18 @@ export async function openCore(
   await suppressions.start();
   const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =>
     a === null && b === null ? null : encodeState(merge(decodeState(a), decodeState(b)));
-  const members = new Members(store, new IdentityStore(client), mergeStates, config.defaultRegion);
+  const members = new Members(
+    store,
+    new IdentityStore(client),
+    mergeStates,
+    config.defaultRegion,
+    suppressions,
+  );
   const contact = contactParts(client, members, config);
   const codec = { decode: decodeState, fold, encode: encodeState };
-  const writer = new MemberWriter(store, codec, finishMergeOf(members), contact.contactEvents);
+  const finishMerge = finishMergeOf(members);
+  const { contactEvents } = contact;
+  const writer = new MemberWriter(store, codec, finishMerge, suppressions, contactEvents);
   const channels = config.channels.map(({ id }) => id);
   const couponLedger = new CouponLedger(client);
   const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
@@ -129,7 +137,7 @@ export async function openCore(
     writer,
     ingest: new Ingest(writer, members, productFacts(catalog), config, optOut, redeem),
     optOut,
-    log: new EventLog(client, config.dataDir),
+    log: new EventLog(client, config.dataDir, (id) => suppressions.isErased("member", id)),
     schema: createFeatureSchema(config.attributes),
     models: new ModelRegistry(client),
     artifacts: new ArtifactRegistry(client),

@@ -198,7 +198,7 @@ export function dependenciesOf(world: World = {}, more: Partial<DecideDependenci
     onGuardStop: (guard) => void failures.push(`guard ${guard}`),
     schema,
     reader: { readRef, readRefs: (refs) => Promise.all(refs.map(readRef)) },
-    lastScores: new LastScores(),
+    lastScores: new LastScores(() => false),
     ...untrained,
     alive: () => null,
     artifacts: () => artifacts,
