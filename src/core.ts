@@ -71,14 +71,7 @@ export interface Core {
 
 const CONNECT_MS = 10_000;
 
-/** `target`: what `connectRedis` takes. A store out of reach is no error for a serve process. */
-export async function openCore(
-  given: Config,
-  target: string,
-  role: RedisRole,
-  logger: Logger,
-  times = new StartTimes(),
-): Promise<Core> {
+async function connectStore(target: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
   const client = connectRedis(target, role, { logger, name: `cuecard-${role}` });
   await whenReady(client, CONNECT_MS).catch((error: unknown) => {
     if (role === "work") {
@@ -88,6 +81,18 @@ export async function openCore(
     }
     logger.error("the store is out of reach at start: answers are degraded until it is back");
   });
+  return client;
+}
+
+/** `target`: what `connectRedis` takes. A store out of reach is no error for a serve process. */
+export async function openCore(
+  given: Config,
+  target: string,
+  role: RedisRole,
+  logger: Logger,
+  times = new StartTimes(),
+): Promise<Core> {
+  const client = await connectStore(target, role, logger);
   const stamp = await readStamp(client).catch(() => null);
   const isDemo = stamp?.world === "demo";
   const config = isDemo ? withDemoWindows(given) : given;

@@ -71,12 +71,13 @@ async function openRankingModel(core: Core, allowDemo: boolean): Promise<Ranking
 }
 
 /** What indexes and lists of other tiers say of erased members. */
-async function forgetErased({ client }: Core, ids: readonly string[]): Promise<void> {
+async function forgetErased({ client, couponLedger }: Core, ids: readonly string[]): Promise<void> {
   await placeMembers(
     client,
     ids.map((id) => ({ id, stage: null })),
   );
   await new RankedSets(client).forget(ids);
+  await couponLedger.forget(ids);
 }
 
 /** `demo`: the store holds the demo world, and models trained on it serve nothing else. */

@@ -10,11 +10,10 @@ export interface Gone {
   isErased(kind: string, value: string): boolean;
 }
 
-/** Hashes with a field a member: links of identities, coupons given, answers of calls. */
-const BY_MEMBER = /^(?:i|coupon|call):\{/;
+/** Hashes with a field a member: links of identities, answers of calls. */
+const BY_MEMBER = /^(?:i|call):\{/;
 /** Fields `file:member` of events that moved with a merge while a file was imported. */
 const LEDGER = /^ledger:\{/;
-const CONTACTS = /^contacts:\{/;
 
 /** Goes through all keys once. Returns how many keys and fields went. */
 export async function eraseKeys(client: RedisClient, gone: Gone): Promise<number> {
@@ -25,7 +24,7 @@ export async function eraseKeys(client: RedisClient, gone: Gone): Promise<number
       return named !== null && gone.isErased(named.kind, named.value);
     });
     const parts = keys.filter((key) => BY_MEMBER.test(key) || LEDGER.test(key));
-    const fields = parts.filter((key) => !CONTACTS.test(key) && !whole.includes(key));
+    const fields = parts.filter((key) => !whole.includes(key));
     removed += await run(
       client,
       whole.map((key) => ["unlink", key]),
@@ -40,34 +39,17 @@ async function fieldsOfGone(
   keys: readonly string[],
   gone: Gone,
 ): Promise<KeyedCommand[]> {
-  const types = await replies<Buffer | string>(
-    client,
-    keys.map((key) => ["type", key]),
-  );
-  const shaped = keys.map((key, i) => ({ key, verbs: VERBS[String(types[i])] }));
-  const readable = shaped.filter(({ verbs }) => verbs !== undefined);
   const found = await replies<Buffer[]>(
     client,
-    readable.map(({ key, verbs }) => verbs!.read(key)),
+    keys.map((key) => ["hkeys", key]),
   );
-  return readable.flatMap(({ key, verbs }, i) => {
+  return keys.flatMap((key, i) => {
     const named = found[i]!.map(String).filter((field) =>
       gone.isGone(LEDGER.test(key) ? field.slice(field.indexOf(":") + 1) : field),
     );
-    return named.length === 0 ? [] : [[verbs!.remove, key, ...named] satisfies KeyedCommand];
+    return named.length === 0 ? [] : [["hdel", key, ...named] satisfies KeyedCommand];
   });
 }
-
-interface Verbs {
-  read(key: string): KeyedCommand;
-  readonly remove: string;
-}
-
-const VERBS: Readonly<Record<string, Verbs | undefined>> = {
-  hash: { read: (key) => ["hkeys", key], remove: "hdel" },
-  set: { read: (key) => ["smembers", key], remove: "srem" },
-  zset: { read: (key) => ["zrange", key, 0, -1], remove: "zrem" },
-};
 
 /** Who is being erased, until the last byte is gone: a run that was cut off is gone on with. */
 export async function pendingErasures(client: RedisClient): Promise<string[]> {

@@ -226,7 +226,9 @@ async function aLife(): Promise<void> {
   await core.members.identities.link({ kind: "account", value: "somebody" }, ID);
   await core.client.set(phoneContactsKey(PHONE), `contact with ${PHONE}`);
   await core.client.hset(`call:{p${partitionOf(ID)}}:call-1`, ID, NAME);
-  await core.client.hset("coupon:{c5}:members", ID, 1, OTHERS[0]!, 1);
+  for (const id of [ID, OTHERS[0]!]) {
+    await core.couponLedger.issue({ id: "c5", budget: 5 }, [id], `d_1_${partitionOf(id)}_x`, null);
+  }
   const queue = new JobQueue({
     target: redis.target,
     schedules: schedulesOf(core.config),
