@@ -6,6 +6,7 @@ import { createFront } from "./http/front.js";
 import { JobQueue } from "./jobs/queue.js";
 import { schedulesOf } from "./jobs/schedule.js";
 import { ApiKeys } from "./redis/api-keys.js";
+import { reportServices } from "./report-services.js";
 import { createServices } from "./services.js";
 import { StartTimes } from "./start-times.js";
 import type { Logger } from "./telemetry.js";
@@ -36,7 +37,9 @@ export async function startServer(config: Config, target: string, logger: Logger
   let ready = false;
   const hasRoom = (): boolean => core.watch.fullness < config.storeFullRatio;
   const recorder = new DecisionRecorder({ client: core.client, config, hasRoom });
-  const services = createServices({ core, followed, queue, keys, recorder, ready: () => ready });
+  const reports = reportServices(core, target);
+  const parts = { core, followed, queue, keys, recorder, reports };
+  const services = createServices({ ...parts, ready: () => ready });
   times.end("keys and queue");
   await warmUp(core, services);
   recorder.start();
@@ -50,6 +53,7 @@ export async function startServer(config: Config, target: string, logger: Logger
     port,
     async close() {
       ready = false;
+      reports.close();
       await front.close();
       await recorder.close();
       keys.close();
