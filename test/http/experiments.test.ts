@@ -4,7 +4,11 @@ import { armOf, isHeldOut } from "../../src/decision/experiments.js";
 import { type TestStore, testTarget } from "../support/redis.js";
 import { aPurchaseOf, type Json, type Serving, startServing } from "../support/serving.js";
 
-const settings = { experiments: { holdoutShare: 0.2 } };
+const settings = {
+  experiments: { holdoutShare: 0.2 },
+  // Whenever this test runs, somebody may be called.
+  callingWindows: [{ jurisdiction: "*", from: "00:00", until: "24:00" }],
+};
 const heldOut = (member: string): boolean => isHeldOut(member, settings);
 
 let store: TestStore;
@@ -62,14 +66,12 @@ describe("an experiment that runs", () => {
   it("holds out whom the configuration holds out, on every channel, and says so", async () => {
     await server.ok("PUT", "/v1/products/tea", { name: "Tea", price: 100, margin: 60 });
     const consents = ["phone", "sms"].map((channel) => ({ channel, status: "granted" }));
-    // Noon of tomorrow in Shanghai.
-    const noon = (Math.floor(Date.now() / DAY_MS) + 1) * DAY_MS + 4 * 3_600_000;
     const seen = new Set<string>();
     for (let i = 0; i < VISITED; i++) {
       const member = `visited ${i}`;
       const address = `/v1/members/${encodeURIComponent(member)}`;
-      await server.ok("PUT", address, { timezone: "Asia/Shanghai", jurisdiction: "CN", consents });
-      const body = { member, placement: "outbound", context: { now: noon } };
+      await server.ok("PUT", address, { timezone: "Asia/Singapore", jurisdiction: "SG", consents });
+      const body = { member, placement: "outbound" };
       const answer = await server.ok("POST", "/v1/recommendations", body);
       const experiment = heldOut(member) ? { name: "holdout", arm: "holdout" } : null;
       expect([member, answer.experiment]).toEqual([member, experiment]);
