@@ -70,6 +70,19 @@ export interface Core {
 
 const CONNECT_MS = 10_000;
 
+async function connectStore(target: string, role: RedisRole, logger: Logger): Promise<RedisClient> {
+  const client = connectRedis(target, role, { logger, name: `cuecard-${role}` });
+  await whenReady(client, CONNECT_MS).catch((error: unknown) => {
+    if (role === "work") {
+      // An open client would keep a one-off command from ending.
+      closeRedis(client);
+      throw error;
+    }
+    logger.error("the store is out of reach at start: answers are degraded until it is back");
+  });
+  return client;
+}
+
 /** `target`: what `connectRedis` takes. A store out of reach is no error for a serve process. */
 export async function openCore(
   given: Config,
@@ -89,15 +102,7 @@ export async function connectCore(
   role: RedisRole,
   logger: Logger,
 ): Promise<Core> {
-  const client = connectRedis(target, role, { logger, name: `cuecard-${role}` });
-  await whenReady(client, CONNECT_MS).catch((error: unknown) => {
-    if (role === "work") {
-      // An open client would keep a one-off command from ending.
-      closeRedis(client);
-      throw error;
-    }
-    logger.error("the store is out of reach at start: answers are degraded until it is back");
-  });
+  const client = await connectStore(target, role, logger);
   const stamp = await readStamp(client).catch(() => null);
   const isDemo = stamp?.world === "demo";
   const config = isDemo ? withDemoWindows(given) : given;
@@ -113,10 +118,18 @@ export async function connectCore(
   await suppressions.start();
   const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =>
     a === null && b === null ? null : encodeState(merge(decodeState(a), decodeState(b)));
-  const members = new Members(store, new IdentityStore(client), mergeStates, config.defaultRegion);
+  const members = new Members(
+    store,
+    new IdentityStore(client),
+    mergeStates,
+    config.defaultRegion,
+    suppressions,
+  );
   const contact = contactParts(client, members, config);
   const codec = { decode: decodeState, fold, encode: encodeState };
-  const writer = new MemberWriter(store, codec, finishMergeOf(members), contact.contactEvents);
+  const finishMerge = finishMergeOf(members);
+  const { contactEvents } = contact;
+  const writer = new MemberWriter(store, codec, finishMerge, suppressions, contactEvents);
   const channels = config.channels.map(({ id }) => id);
   const couponLedger = new CouponLedger(client);
   const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
@@ -137,7 +150,7 @@ export async function connectCore(
     writer,
     ingest: new Ingest(writer, members, productFacts(catalog), config, optOut, redeem),
     optOut,
-    log: new EventLog(client, config.dataDir),
+    log: new EventLog(client, config.dataDir, (id) => suppressions.isErased("member", id)),
     schema: createFeatureSchema(config.attributes),
     models: new ModelRegistry(client),
     artifacts: new ArtifactRegistry(client),

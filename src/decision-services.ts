@@ -56,7 +56,7 @@ export function decideDependencies({
       logger.error({ guard }, "a guard stopped at the last look what should not have come so far");
     },
     reader: new MemberReader(store, members),
-    lastScores: new LastScores(),
+    lastScores: new LastScores((id) => core.suppressions.isErased("member", id)),
     heads: followed.heads,
     ranker: followed.ranker,
     alive: () => followed.alive.current(),

@@ -133,7 +133,7 @@ export const ERRORS = define({
   member_erased: {
     status: 410,
     title: "This member was erased",
-    remedy: "An erased member cannot be written again.",
+    remedy: "Nothing that names an erased person is taken. See docs/erasure.md on coming back.",
   },
   merge_invalid: {
     status: 409,

@@ -7,7 +7,9 @@ import { eraseBytes } from "./events/erase.js";
 import type { JobContext, JobFunctions, JobResult } from "./jobs/job.js";
 import { type JobName, jobLeaseName } from "./jobs/job.js";
 import { type RankingModel, scoreEveryone } from "./jobs/score-everyone.js";
+import { placeMembers } from "./jobs/stage-index.js";
 import { stageSweep } from "./jobs/stage-sweep.js";
+import { RankedSets } from "./leads/ranked-sets.js";
 import { openVerified } from "./scoring/open-model.js";
 import {
   type FitDeps,
@@ -68,9 +70,19 @@ async function openRankingModel(core: Core, allowDemo: boolean): Promise<Ranking
   };
 }
 
+/** What indexes and lists of other tiers say of erased members. */
+async function forgetErased({ client, couponLedger }: Core, ids: readonly string[]): Promise<void> {
+  await placeMembers(
+    client,
+    ids.map((id) => ({ id, stage: null })),
+  );
+  await new RankedSets(client).forget(ids);
+  await couponLedger.forget(ids);
+}
+
 /** `demo`: the store holds the demo world, and models trained on it serve nothing else. */
 export function jobFunctions(core: Core, config: Config, demo: boolean): JobFunctions {
-  const { client, store } = core;
+  const { client, store, suppressions } = core;
   const { dataDir } = config;
   const progressOf = (context: JobContext, text: string) => (share: number) =>
     context.progress(share * 100, text);
@@ -85,7 +97,9 @@ export function jobFunctions(core: Core, config: Config, demo: boolean): JobFunc
       const { signal } = context;
       const onProgress = progressOf(context, "joining files, removing erased members");
       const fence = () => context.fence();
-      return { ...(await eraseBytes({ client, dataDir, signal, fence, onProgress })) };
+      const forget = (ids: readonly string[]) => forgetErased(core, ids);
+      const options = { client, dataDir, suppressions, forget, signal, fence, onProgress };
+      return { ...(await eraseBytes(options)) };
     },
     candidates: async (context) => ({
       ...(await fitArtifacts(fitDeps(core), ["candidates"], fitOptions("candidates", context))),

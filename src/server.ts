@@ -16,14 +16,15 @@ export interface Server {
  * answer, so it is read while nothing is asked of the store and threads open the models.
  */
 async function answeringModules() {
-  const [recorder, front, queue, services, warming] = await Promise.all([
+  const [recorder, front, queue, reports, services, warming] = await Promise.all([
     import("./decision/recorder.js"),
     import("./http/front.js"),
     import("./jobs/queue.js"),
+    import("./report-services.js"),
     import("./services.js"),
     import("./warm-up.js"),
   ]);
-  return { ...recorder, ...front, ...queue, ...services, ...warming };
+  return { ...recorder, ...front, ...queue, ...reports, ...services, ...warming };
 }
 
 /**
@@ -40,7 +41,7 @@ export async function startServer(config: Config, target: string, logger: Logger
   const following = followModels(core, core.isDemo);
   await core.catalog.start();
   times.end("catalog");
-  const { createFront, createServices, DecisionRecorder, JobQueue, warmUp } =
+  const { createFront, createServices, DecisionRecorder, JobQueue, reportServices, warmUp } =
     await answeringModules();
   times.end("modules that answer");
   const followed = await following;
@@ -53,7 +54,9 @@ export async function startServer(config: Config, target: string, logger: Logger
   let ready = false;
   const hasRoom = (): boolean => core.watch.fullness < config.storeFullRatio;
   const recorder = new DecisionRecorder({ client: core.client, config, hasRoom });
-  const services = createServices({ core, followed, queue, keys, recorder, ready: () => ready });
+  const reports = reportServices(core, target);
+  const parts = { core, followed, queue, keys, recorder, reports };
+  const services = createServices({ ...parts, ready: () => ready });
   await warmUp(core, services);
   recorder.start();
   times.end("warm-up");
@@ -66,6 +69,7 @@ export async function startServer(config: Config, target: string, logger: Logger
     port,
     async close() {
       ready = false;
+      reports.close();
       await front.close();
       await recorder.close();
       keys.close();

@@ -18,6 +18,7 @@ import type {
   MemberRecord as AnsweredMember,
   MemberService,
   ModelSummary,
+  ReportService,
   Services,
   SuppressionAnswer,
 } from "./http/services.js";
@@ -40,6 +41,7 @@ export interface ServiceParts {
   readonly queue: JobQueue;
   readonly keys: ApiKeys;
   readonly recorder: DecisionRecorder;
+  readonly reports: ReportService;
   /** false while starting and stopping. */
   ready(): boolean;
 }
@@ -72,6 +74,7 @@ export function createServices(parts: ServiceParts): Services {
     decisions: decisionService(parts, dependencies),
     members: memberService(core, lastScores),
     ...catalogServices(core),
+    reports: parts.reports,
     suppressions: suppressionService(core),
     models: modelService(parts),
     jobs: jobService(parts.queue),

@@ -71,8 +71,9 @@ async function importEventsInto(core: Core, flags: ImportFlags): Promise<ImportS
             kind === "phone" ? { phone: value } : { email: value },
           );
         } catch (error) {
-          if (isCuecardError(error) && error.status < 500) return null;
-          throw error;
+          const { code, status } = isCuecardError(error) ? error : { code: null, status: 500 };
+          if (status >= 500 || code === "member_erased") throw error;
+          return null;
         }
       },
     },
@@ -139,7 +140,7 @@ function addImport(program: Command, config: () => Config): void {
 }
 
 async function rebuildAll(core: Core): Promise<void> {
-  const { log, store, client, codec, members, contactEvents } = core;
+  const { log, store, client, codec, members, contactEvents, suppressions } = core;
   const progress = startProgress("Rebuild");
   const result = await rebuild({
     reader: log,
@@ -148,11 +149,18 @@ async function rebuildAll(core: Core): Promise<void> {
     codec,
     combineProfiles,
     contactEvents,
+    suppressions,
     onProfile: async (id, profile) => {
       for (const identity of identitiesOf(profile)) await members.identities.link(identity, id);
     },
     onProgress: (share) => progress.update(share, ""),
   }).finally(() => progress.stop());
+  if (result.foreignSuppressions > 0) {
+    process.stderr.write(
+      `${result.foreignSuppressions} entries of the suppression list were made with another secret: ` +
+        "set SUPPRESSION_SECRET to it and rebuild again, or whom they name can be contacted\n",
+    );
+  }
   print(
     `rebuilt: members=${result.members} written=${result.written} unlogged=${result.unloggedCount}`,
   );

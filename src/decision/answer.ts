@@ -93,6 +93,11 @@ export const candidateFateSchema = z.object({
   stage: z.string(),
   code: z.string().nullable(),
   margin: z.number().nullable(),
+  features: z.record(z.string(), z.number().nullable()).describe("What the ranker saw of it."),
+  contributions: z
+    .record(z.string(), z.number())
+    .nullable()
+    .describe("Of what is shown: what each feature added to the margin, with `bias` all of it."),
 });
 
 export const recommendationResponseSchema = z.object({
@@ -127,6 +132,10 @@ export const recommendationResponseSchema = z.object({
     .object({
       candidates: z.array(candidateFateSchema),
       features: z.record(z.string(), z.number().nullable()),
+      contributions: z
+        .record(z.string(), z.record(z.string(), z.number()))
+        .nullable()
+        .describe("Score → what each of the member's features added to its margin."),
     })
     .optional(),
 });

@@ -150,7 +150,7 @@ export async function decideFor(
     policyVersion: 0,
     experiment: treatment.assignment,
     ...(request.explain === true && trace !== null
-      ? { explanation: explain(trace, now, pinned) }
+      ? { explanation: explain(trace, decision.models, now, pinned) }
       : {}),
   };
   return { answer, trace, catalog: pinned.snapshot().version };

@@ -1,33 +1,66 @@
-/** `explain: true`: every candidate and its fate, and the feature vector the scores came from. */
+/**
+ * `explain: true`: every candidate and its fate, the features the models saw, and what each of them
+ * did to the scores. Exact SHAP takes about 2 ms a row, so only what is shown gets it.
+ */
+import { CANDIDATE_FEATURES, candidateFeatures } from "../candidates/features.js";
 import { SOURCE_NAMES } from "../candidates/source.js";
+import { contributionsOf, type Explainer } from "../scoring/explainer.js";
+import type { ModelSlot } from "../scoring/model-slot.js";
 import type { RecommendationResponse } from "./answer.js";
 import type { DecidingDependencies, OfferTrace } from "./decide-for.js";
 import { fatesOf } from "./fates.js";
-import { hydrateRows } from "./member-scores.js";
+import { HEADS, hydrateRows } from "./member-scores.js";
 
 type Explanation = NonNullable<RecommendationResponse["explanation"]>;
 
+/** `models`: the versions that decided. */
 export function explain(
   trace: OfferTrace,
+  models: RecommendationResponse["models"],
   now: number,
   dependencies: DecidingDependencies,
 ): Explanation {
   const { personal, set, margins } = trace;
-  const candidates = fatesOf(trace).map(({ i, product, code }) => ({
-    product,
-    sources: sourcesOf(set.sources[i]!),
-    fate: code === null ? ("kept" as const) : ("removed" as const),
-    stage: "arbitrate",
-    code,
-    margin: margins?.[i] ?? null,
-  }));
-  if (personal === null) return { candidates, features: {} };
+  const width = CANDIDATE_FEATURES.length;
+  const rows = new Float32Array(set.count * width);
+  candidateFeatures(set, trace.request, trace.artifacts, trace.snapshot, rows);
+  const ranker = explainerOf(dependencies.ranker, models.ranker);
+  const candidates = fatesOf(trace).map(({ i, product, code }) => {
+    const row = rows.subarray(i * width, (i + 1) * width);
+    const isTold = code === null && ranker !== null;
+    return {
+      product,
+      sources: sourcesOf(set.sources[i]!),
+      fate: code === null ? ("kept" as const) : ("removed" as const),
+      stage: "arbitrate",
+      code,
+      margin: margins?.[i] ?? null,
+      features: valuesOf(CANDIDATE_FEATURES, row),
+      contributions: isTold ? contributionsOf(ranker, 0, row, CANDIDATE_FEATURES) : null,
+    };
+  });
+  if (personal === null) return { candidates, features: {}, contributions: null };
+  const { names } = dependencies.schema;
   const row = hydrateRows([personal], now, dependencies);
-  const features = Object.fromEntries(
-    dependencies.schema.names.map((name, i) => [name, Number.isNaN(row[i]!) ? null : row[i]!]),
-  );
-  return { candidates, features };
+  const heads = explainerOf(dependencies.heads, models.heads);
+  const contributions =
+    heads === null
+      ? null
+      : Object.fromEntries(HEADS.map((head, i) => [head, contributionsOf(heads, i, row, names)]));
+  return { candidates, features: valuesOf(names, row), contributions };
 }
+
+/** Of that very version; null when another took over since, or it cannot tell. */
+function explainerOf(model: Pick<ModelSlot, "lease">, version: string | null): Explainer | null {
+  if (version === null) return null;
+  const lease = model.lease();
+  const explainer = lease?.manifest.version === version ? lease.explainer() : null;
+  lease?.release();
+  return explainer;
+}
+
+const valuesOf = (names: readonly string[], row: Float32Array): Record<string, number | null> =>
+  Object.fromEntries(names.map((name, i) => [name, Number.isNaN(row[i]!) ? null : row[i]!]));
 
 /** Names of the sources in a candidate's mask. */
 export const sourcesOf = (mask: number): string[] =>

@@ -13,6 +13,9 @@ const LIMIT = 50_000;
 export class LastScores {
   readonly #byMember = new Map<string, Remembered>();
 
+  /** `isErased`: asked of the suppression list in memory, so also while the store is away. */
+  constructor(private readonly isErased: (member: string) => boolean) {}
+
   remember(member: string, stage: Stage, scores: Scores): void {
     if (this.#byMember.size >= LIMIT && !this.#byMember.has(member)) {
       const oldest = this.#byMember.keys().next().value;
@@ -22,6 +25,7 @@ export class LastScores {
   }
 
   of(member: string): Remembered | undefined {
+    if (this.isErased(member)) this.forget(member);
     return this.#byMember.get(member);
   }
 

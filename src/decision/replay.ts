@@ -131,6 +131,7 @@ const FAILED: ModelLease = {
   get manifest(): never {
     throw new Error("this model failed when the decision was made");
   },
+  explainer: () => null,
   release: () => undefined,
 };
 

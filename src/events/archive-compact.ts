@@ -27,8 +27,10 @@ const TARGET_ROWS = 2_000_000;
 
 export interface CompactOptions {
   readonly dataDir: string;
-  /** Erased members beside those whose erasure record is archived already. */
+  /** Erased members beside those whose erasure record is archived: all are on the list by now. */
   readonly erased?: Iterable<string>;
+  /** Whether an id is on the suppression list as erased: asked of every id in the archive. */
+  readonly isErased?: (id: string) => boolean;
   readonly targetRows?: number;
   readonly onProgress?: (share: number) => void;
   readonly signal?: AbortSignal;
@@ -42,9 +44,11 @@ export interface CompactResult {
   readonly filesAfter: number;
   /** Rows of erased members that are gone now. */
   readonly erasedRows: number;
+  /** Partitions they were in: the streams there may hold their bytes still. */
+  readonly partitions: readonly number[];
 }
 
-const OF_ERASED = `kind <> 'erasure' AND (coalesce(member, '') IN (SELECT id FROM erased)
+const OF_ERASED = `(coalesce(member, '') IN (SELECT id FROM erased)
   OR coalesce(subject, '') IN (SELECT id FROM erased))`;
 
 /** Throws `store_incompatible` when a file does not match its checksum, `conflict`, `disk_full`. */
@@ -55,10 +59,12 @@ export async function compactArchive(options: CompactOptions): Promise<CompactRe
   removeUnnamed(dataDir, manifest);
   const filesBefore = manifest.files.length;
   let erasedRows = 0;
+  let partitions: readonly number[] = [];
   if (filesBefore > 0) {
     await withDatabase(dataDir, async (connection) => {
-      const dirty = await findErased(connection, options, manifest);
-      const groups = groupsOf(manifest, dirty, options.targetRows ?? TARGET_ROWS);
+      const found = await findErased(connection, options, manifest);
+      partitions = found.partitions;
+      const groups = groupsOf(manifest, found.files, options.targetRows ?? TARGET_ROWS);
       for (const [i, group] of groups.entries()) {
         options.signal?.throwIfAborted();
         options.onProgress?.(i / groups.length);
@@ -70,34 +76,58 @@ export async function compactArchive(options: CompactOptions): Promise<CompactRe
     });
   }
   options.onProgress?.(1);
-  return { filesBefore, filesAfter: manifest.files.length, erasedRows };
+  return { filesBefore, filesAfter: manifest.files.length, erasedRows, partitions };
 }
 
 const sumRows = (files: readonly ArchiveFile[]): number =>
   files.reduce((rows, file) => rows + file.rows, 0);
 
-/** Fills the table `erased` and returns the names of files that hold rows of theirs. */
+/** Fills the table `erased` and returns where rows of theirs are. */
 async function findErased(
   connection: DuckDBConnection,
-  { dataDir, erased }: CompactOptions,
+  { dataDir, erased, isErased }: CompactOptions,
   manifest: Manifest,
-): Promise<Set<string>> {
+): Promise<{ files: Set<string>; partitions: number[] }> {
   const files = filesLiteral(dataDir, manifest.files);
   await connection.run(
     `CREATE TABLE erased AS SELECT DISTINCT member AS id FROM read_parquet(${files})
      WHERE kind = 'erasure'`,
   );
+  const listed = isErased === undefined ? [] : await listedIn(connection, files, isErased);
   const appender = await connection.createAppender("erased");
-  for (const id of erased ?? []) {
+  for (const id of [...(erased ?? []), ...listed]) {
     appender.appendVarchar(id);
     appender.endRow();
   }
   appender.closeSync();
   const result = await connection.runAndReadAll(
-    `SELECT DISTINCT parse_filename(filename) FROM read_parquet(${files}, filename = true)
-     WHERE ${OF_ERASED}`,
+    `SELECT DISTINCT parse_filename(filename), partition
+     FROM read_parquet(${files}, filename = true) WHERE ${OF_ERASED}`,
   );
-  return new Set(result.getRows().map(([name]) => name as string));
+  const rows = result.getRows() as [name: string, partition: number][];
+  return {
+    files: new Set(rows.map(([name]) => name)),
+    partitions: [...new Set(rows.map(([, partition]) => partition))],
+  };
+}
+
+/** A backup restored or a late writer may have brought back whom only the list still knows. */
+async function listedIn(
+  connection: DuckDBConnection,
+  files: string,
+  isErased: (id: string) => boolean,
+): Promise<string[]> {
+  const listed: string[] = [];
+  const ids = await connection.stream(
+    `SELECT DISTINCT id FROM (SELECT member AS id FROM read_parquet(${files})
+     UNION ALL SELECT subject FROM read_parquet(${files}) WHERE subject <> member)
+     WHERE id IS NOT NULL`,
+  );
+  for await (const chunk of ids) {
+    for (const id of chunk.getColumnValues(0))
+      if (isErased(id as string)) listed.push(id as string);
+  }
+  return listed;
 }
 
 /** Files to be written anew together: small neighbours up to a full file, and any with erased rows. */

@@ -1,20 +1,25 @@
 /**
  * Removes the bytes of erased members. Their tombstone hides them from every read at once; this takes
- * them out of streams, archive and append-only file. What stays is the id: in the tombstone and in
- * the erasure record, without which a rebuild would not know whom to leave out.
+ * them out of streams, archive, every other key and the append-only file, and the tombstone last.
+ * What stays is keyed hashes on the suppression list: see docs/erasure.md.
  */
-import { mastersOf, type RedisClient, toStoreError } from "../redis/clients.js";
-import { groupedPipeline, type KeyedCommand } from "../redis/grouped.js";
-import { logKey, PARTITIONS } from "../redis/keys.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Redis } from "ioredis";
+import type { Suppressions } from "../members/suppressions.js";
+import { mastersOf, type RedisClient } from "../redis/clients.js";
+import { PARTITIONS, partitionOf } from "../redis/keys.js";
 import { compactArchive } from "./archive-compact.js";
 import { readArchive } from "./archive-files.js";
 import { loadManifest } from "./archive-manifest.js";
-import { type PageRequest, readPages, type StreamEntry } from "./archive-scripts.js";
-import { LOG_START } from "./log-id.js";
+import { dropTombstones, eraseKeys, notePending, pendingErasures } from "./erase-keys.js";
+import { removeEntries, rewriteStreams, scanStreams } from "./erase-streams.js";
 
 export interface EraseOptions {
   readonly client: RedisClient;
   readonly dataDir: string;
+  readonly suppressions: Pick<Suppressions, "refresh" | "isErased" | "putAll">;
+  /** Takes these members out of indexes and lists that other tiers keep. */
+  readonly forget?: (ids: readonly string[]) => Promise<void>;
   readonly signal?: AbortSignal;
   /** Called before each replacement of the archive's manifest. */
   readonly fence?: () => Promise<void>;
@@ -29,118 +34,133 @@ export interface EraseResult {
   readonly erasedEntries: number;
   /** Entries of erased members found in the streams after the run; 0 unless a write was under way. */
   readonly left: number;
+  /** Members of whom nothing is left now but keyed hashes. */
+  readonly membersGone: number;
   /** Nodes whose append-only file is being rewritten now; bytes are gone when that ends. */
   readonly rewriting: number;
 }
 
-const PAGE_ENTRIES = 500;
-const PARTITIONS_AT_ONCE = 32;
+/** A rewrite that began before the entries went is waited for, within reason. */
+const REWRITE_WAIT_MS = 60_000;
+const REWRITE_POLL_MS = 100;
 
 /** Compacts as well: a run without erasures only makes many files few. Safe to repeat. */
 export async function eraseBytes(options: EraseOptions): Promise<EraseResult> {
-  const { client, dataDir, signal, fence, onProgress } = options;
-  const found = await scanStreams(options, undefined);
+  const { client, suppressions, signal, onProgress } = options;
+  await suppressions.refresh();
+  const gone = new GoneIds(suppressions);
+  const found = await scanStreams(client, (id) => gone.has(id), signal);
+  const pending = await pendingErasures(client);
+  gone.add([...found.erased, ...(await archivedErasures(options)), ...pending]);
+  await keepOut(options, gone.plain);
   onProgress?.(0.2);
-  const erased = await withErasedBefore(options, found.erased);
-  const { entries } = await scanStreams(options, erased);
+  const { entries } = await scanStreams(client, (id) => gone.has(id), signal);
   const erasedEntries = await removeEntries(client, entries);
-  const { filesBefore, filesAfter, erasedRows } = await compactArchive({
+  const compacted = await compact(options, gone);
+  const { filesBefore, filesAfter, erasedRows } = compacted;
+  const ids = [...gone.plain];
+  const touched = [...ids.map(partitionOf), ...entries.map(({ partition }) => partition)];
+  const partitions = [...new Set([...touched, ...compacted.partitions])];
+  await rewriteStreams(client, partitions);
+  if (ids.length > 0) {
+    await options.forget?.(ids);
+    await eraseKeys(client, {
+      isGone: (id) => gone.has(id),
+      isErased: (kind, value) => isKind(kind) && suppressions.isErased(kind, value),
+    });
+  }
+  const left = (await scanStreams(client, (id) => gone.has(id), signal)).entries.length;
+  // Somebody wrote late: the tombstone stays until a run finds nothing.
+  const membersGone = left === 0 ? ids.length : 0;
+  if (left === 0) await dropTombstones(client, ids);
+  const changed = erasedEntries > 0 || partitions.length > 0;
+  const rewriting = changed ? await rewriteAppendOnlyFiles(client) : 0;
+  onProgress?.(1);
+  return { filesBefore, filesAfter, erasedRows, erasedEntries, left, membersGone, rewriting };
+}
+
+const isKind = (kind: string): kind is "phone" | "email" | "account" =>
+  kind === "phone" || kind === "email" || kind === "account";
+
+/** Erased members: those still named in plain, and any id whose hash is on the list. */
+class GoneIds {
+  readonly plain = new Set<string>();
+  private readonly known = new Map<string, boolean>();
+
+  constructor(private readonly suppressions: Pick<Suppressions, "isErased">) {}
+
+  add(ids: readonly string[]): void {
+    for (const id of ids) this.plain.add(id);
+  }
+
+  has(id: string): boolean {
+    if (this.plain.has(id)) return true;
+    let listed = this.known.get(id);
+    if (listed === undefined) {
+      listed = this.suppressions.isErased("member", id);
+      this.known.set(id, listed);
+    }
+    return listed;
+  }
+}
+
+/** Their erasure records go with the rest: from here on the list and the pending set stand for them. */
+async function keepOut(
+  { client, suppressions }: EraseOptions,
+  ids: ReadonlySet<string>,
+): Promise<void> {
+  const listed = [...ids].map((value) => ({ kind: "member" as const, value }));
+  const why = { source: "erasure", reason: "erasure", at: Date.now() } as const;
+  await suppressions.putAll(listed, why);
+  await notePending(client, ids);
+}
+
+/** Members with an erasure record in the archive: erased since the last run, or before it was hashed. */
+async function archivedErasures({ dataDir }: EraseOptions): Promise<string[]> {
+  const erased: string[] = [];
+  const partitions = Array.from({ length: PARTITIONS }, (_, i) => i);
+  const query = { partitions, kinds: ["erasure"] };
+  for await (const entries of readArchive(dataDir, await loadManifest(dataDir), query)) {
+    for (const { text } of entries) erased.push((JSON.parse(text) as { m: string }).m);
+  }
+  return erased;
+}
+
+function compact(
+  { dataDir, suppressions, signal, fence, onProgress }: EraseOptions,
+  gone: GoneIds,
+): ReturnType<typeof compactArchive> {
+  return compactArchive({
     dataDir,
-    erased,
+    erased: gone.plain,
+    isErased: (id) => suppressions.isErased("member", id),
     signal,
     fence,
     onProgress: (share) => onProgress?.(0.3 + 0.6 * share),
   });
-  const left = (await scanStreams(options, erased)).entries.length;
-  const rewriting = erasedEntries > 0 ? await rewriteAppendOnlyFiles(client) : 0;
-  onProgress?.(1);
-  return { filesBefore, filesAfter, erasedRows, erasedEntries, left, rewriting };
-}
-
-interface Found {
-  /** Members with an erasure record in the streams. */
-  readonly erased: Set<string>;
-  /** Entries of the members asked for. */
-  readonly entries: { partition: number; logId: string }[];
-}
-
-/** Goes through all streams; `members` absent: looks for erasure records only. */
-async function scanStreams(
-  { client, signal }: EraseOptions,
-  members: ReadonlySet<string> | undefined,
-): Promise<Found> {
-  const found: Found = { erased: new Set(), entries: [] };
-  if (members?.size === 0) return found;
-  const take = (partition: number, { logId, text }: StreamEntry): void => {
-    const raw = JSON.parse(text) as { k: string; m?: string; s?: string; from?: string };
-    if (raw.k === "erasure") found.erased.add(raw.m!);
-    else if ([raw.m, raw.s, raw.from].some((id) => id !== undefined && members?.has(id))) {
-      found.entries.push({ partition, logId });
-    }
-  };
-  for (let first = 0; first < PARTITIONS; first += PARTITIONS_AT_ONCE) {
-    signal?.throwIfAborted();
-    let open: PageRequest[] = Array.from({ length: PARTITIONS_AT_ONCE }, (_, i) => ({
-      partition: first + i,
-      after: LOG_START,
-    }));
-    while (open.length > 0) {
-      const pages = await readPages(client, open, PAGE_ENTRIES);
-      const more: PageRequest[] = [];
-      pages.forEach(({ entries, full }, i) => {
-        const { partition } = open[i]!;
-        for (const entry of entries) take(partition, entry);
-        if (full) more.push({ partition, after: entries[entries.length - 1]!.logId });
-      });
-      open = more;
-    }
-  }
-  return found;
-}
-
-/**
- * Those erased now and before. An erasure that was archived long ago counts still: a backup restored
- * or a late writer may have brought entries back.
- */
-async function withErasedBefore(
-  { dataDir }: EraseOptions,
-  erased: ReadonlySet<string>,
-): Promise<Set<string>> {
-  const all = new Set(erased);
-  const partitions = Array.from({ length: PARTITIONS }, (_, i) => i);
-  const query = { partitions, kinds: ["erasure"] };
-  for await (const entries of readArchive(dataDir, await loadManifest(dataDir), query)) {
-    for (const { text } of entries) all.add((JSON.parse(text) as { m: string }).m);
-  }
-  return all;
-}
-
-async function removeEntries(
-  client: RedisClient,
-  entries: readonly { partition: number; logId: string }[],
-): Promise<number> {
-  const commands = entries.map(
-    ({ partition, logId }): KeyedCommand => ["xdel", logKey(partition), logId],
-  );
-  let removed = 0;
-  for (const outcome of await groupedPipeline<number>(client, commands)) {
-    if (outcome.error !== undefined) throw toStoreError(outcome.error);
-    removed += outcome.value;
-  }
-  return removed;
 }
 
 /** Starts the rewrite where a node keeps an append-only file; the bytes go with the old one. */
 async function rewriteAppendOnlyFiles(client: RedisClient): Promise<number> {
-  let rewriting = 0;
-  for (const node of mastersOf(client)) {
-    if (!/^aof_enabled:1/m.test(await node.info("persistence"))) continue;
-    const started = await node.bgrewriteaof().then(
-      () => true,
-      // One under way already may have begun before the entries went: Redis is asked by the next run.
-      () => false,
-    );
-    if (started) rewriting += 1;
+  const started = await Promise.all(mastersOf(client).map(rewriteOn));
+  return started.filter(Boolean).length;
+}
+
+async function rewriteOn(node: Redis): Promise<boolean> {
+  const deadline = Date.now() + REWRITE_WAIT_MS;
+  for (;;) {
+    const persistence = await node.info("persistence");
+    if (!/^aof_enabled:1/m.test(persistence)) return false;
+    // One under way may have begun before the entries went.
+    const busy = /^(?:aof_rewrite_in_progress|aof_rewrite_scheduled|rdb_bgsave_in_progress):1/m;
+    if (!busy.test(persistence)) {
+      const started = await node.bgrewriteaof().then(
+        () => true,
+        () => false,
+      );
+      if (started) return true;
+    }
+    if (Date.now() > deadline) return false;
+    await sleep(REWRITE_POLL_MS);
   }
-  return rewriting;
 }

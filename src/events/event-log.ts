@@ -40,6 +40,8 @@ export class EventLog implements LogReader {
   constructor(
     private readonly client: RedisClient,
     private readonly dataDir: string,
+    /** On the suppression list as erased: known when no tombstone and no record tells any more. */
+    private readonly isErased: (id: string) => boolean = () => false,
   ) {}
 
   /**
@@ -185,7 +187,8 @@ export class EventLog implements LogReader {
     );
     outcomes.forEach((outcome, i) => {
       if (outcome.error !== undefined) throw toStoreError(outcome.error);
-      scope.known.set(asked[i]!, outcome.value === 1 || scope.erased.has(asked[i]!));
+      const id = asked[i]!;
+      scope.known.set(id, outcome.value === 1 || scope.erased.has(id) || this.isErased(id));
     });
   }
 }

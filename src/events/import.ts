@@ -51,7 +51,10 @@ export interface ImportEventsOptions
 export interface ImportEventsDependencies {
   readonly client: RedisClient;
   readonly writer: Pick<MemberWriter, "write">;
-  /** Member id of an identity, made where nobody has it; null: the value cannot be one. */
+  /**
+   * Member id of an identity, made where nobody has it; null: the value cannot be one. Throws
+   * `member_erased` for one who was erased: their rows are refused, the others are not.
+   */
   readonly resolve: (kind: "phone" | "email", value: string) => Promise<string | null>;
   readonly optOut: OptOut;
   /** Makes products known; a product comes again when a later row completes it. */
@@ -76,6 +79,7 @@ export interface ImportEventsDependencies {
 const CHUNK_ROWS = 50_000;
 const RESOLVE_AT_ONCE = 64;
 const DONE = 1;
+const ERASED = Symbol("erased");
 
 /**
  * Throws `file_invalid` and `usage` before anything is written; `store_full`, `store_unavailable`
@@ -106,7 +110,7 @@ class EventImport {
   private readonly members = new Set<string>();
   /** Product → how complete it was when it was registered. */
   private readonly products = new Map<string, number>();
-  private readonly resolved = new Map<string, string | null>();
+  private readonly resolved = new Map<string, string | typeof ERASED | null>();
   private readonly said = new Set<string>();
   private readonly patience: Patience;
   private readonly lanes: ImportLanes;
@@ -250,8 +254,10 @@ class EventImport {
     const placed = { events: [] as PendingEvent[], rows: [] as number[] };
     for (const { member, event, rows } of events) {
       const subject = this.by === "id" ? member : (this.resolved.get(member) ?? null);
-      const pending: PendingEvent = { subject: subject ?? member, event, remember: false };
-      if (subject !== null) {
+      const id = typeof subject === "string" ? subject : member;
+      const pending: PendingEvent = { subject: id, event, remember: false };
+      if (subject === ERASED) rejected.push(...refused(pending, rows));
+      else if (subject !== null) {
         placed.events.push(pending);
         placed.rows.push(rows);
       } else rejected.push(...refused(pending, rows, this.by === "phone"));
@@ -274,7 +280,7 @@ class EventImport {
     for (let from = 0; from < wanted.length; from += RESOLVE_AT_ONCE) {
       await Promise.all(
         wanted.slice(from, from + RESOLVE_AT_ONCE).map(async (value) => {
-          const resolve = () => this.dependencies.resolve(kind, value);
+          const resolve = () => this.dependencies.resolve(kind, value).catch(unlessErased);
           this.resolved.set(value, await patiently(resolve, this.patience));
         }),
       );
@@ -348,6 +354,11 @@ class EventImport {
     const group = { events: [], partition: hash32(field) % PARTITIONS, ledger };
     await patiently(() => this.dependencies.writer.write([group]), this.patience);
   }
+}
+
+function unlessErased(error: unknown): typeof ERASED {
+  if (isCuecardError(error) && error.code === "member_erased") return ERASED;
+  throw error;
 }
 
 /** Rows of an event that nobody can be given, for the reject file. */

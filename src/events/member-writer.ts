@@ -13,11 +13,13 @@ import type {
   MemberRecord,
   MemberStore,
 } from "../members/member-store.js";
+import type { Suppressions } from "../members/suppressions.js";
 import { backOff } from "../redis/back-off.js";
 import { partitionOf } from "../redis/keys.js";
 import { metrics } from "../telemetry.js";
 import type { MemberEvent } from "./event.js";
 import type { LogRecord } from "./log-record.js";
+import { open, partitionOfGroup, type Split, splitByPartition } from "./split-group.js";
 
 /** The feature algebra, given by the composition root: this tier does not reach into features/. */
 export interface StateCodec {
@@ -102,6 +104,7 @@ export class MemberWriter {
     private readonly codec: StateCodec,
     /** Finishes a merge that was cut off between its two members. */
     private readonly finishMerge: (from: string) => Promise<unknown>,
+    private readonly erasures: Pick<Suppressions, "refresh" | "isErased">,
     private readonly contacts?: ContactFold,
   ) {}
 
@@ -112,21 +115,39 @@ export class MemberWriter {
    */
   async write(groups: readonly WriteGroup[]): Promise<void> {
     let open = groups.filter((group) => isOpen(group));
+    const refreshed = open.length === 0 ? Promise.resolve() : this.erasures.refresh();
+    // Awaited beside the first read: should that fail first, this must not count as unhandled.
+    refreshed.catch(() => undefined);
     for (let round = 0; open.length > 0; round++) {
       if (round === MAX_ROUNDS) {
         throw contended(open.length);
       }
       await backOff(round);
-      open = await this.attempt(open);
+      open = await this.attempt(open, refreshed);
     }
     const written = groups.flatMap(({ events }) => events);
     // Of a repeat as well: the writer of the first may have died before this.
     await this.contacts?.recordPhones(written.filter(({ outcome }) => outcome !== "member_erased"));
   }
 
+  /** The tombstone goes with the last bytes: from then on the list tells who must not come back. */
+  private refuseErased(groups: readonly WriteGroup[]): void {
+    const known = new Map<string, boolean>();
+    for (const pending of groups.flatMap(open)) {
+      const { subject } = pending;
+      const erased = known.get(subject) ?? this.erasures.isErased("member", subject);
+      known.set(subject, erased);
+      if (erased) pending.outcome = "member_erased";
+    }
+  }
+
   /** One round over the open groups; returns those that must go again. */
-  private async attempt(groups: readonly WriteGroup[]): Promise<WriteGroup[]> {
-    const records = await this.readMembers(groups);
+  private async attempt(
+    groups: readonly WriteGroup[],
+    refreshed: Promise<void>,
+  ): Promise<WriteGroup[]> {
+    const [records] = await Promise.all([this.readMembers(groups), refreshed]);
+    this.refuseErased(groups);
     const splits = groups.map((group) => splitByPartition(group, records));
     const moved = splits.filter((split) => split.moved.length > 0);
     const reached = await this.settleReached(moved, records);
@@ -324,15 +345,9 @@ export class MemberWriter {
   }
 }
 
-const open = (group: WriteGroup): PendingEvent[] =>
-  group.events.filter((pending) => pending.outcome === undefined);
-
 /** A group without events may still have records or a ledger entry to write. */
 const isOpen = (group: WriteGroup): boolean =>
   open(group).length > 0 || group.ledger !== undefined || (group.records?.length ?? 0) > 0;
-
-const partitionOfGroup = (group: WriteGroup): number =>
-  group.partition ?? partitionOf(group.events[0]?.subject ?? "");
 
 const contended = (count: number): CuecardError =>
   new CuecardError("write_contended", `${count} members kept changing`, { retryAfterSeconds: 1 });
@@ -343,38 +358,6 @@ const idsWithin = (holder: MemberRecord): string[] =>
 
 const partitionsPassed = (holder: MemberRecord): Set<number> =>
   new Set([partitionOf(holder.id), ...idsWithin(holder).map(partitionOf)]);
-
-/** A group as it is committed: what lives elsewhere by now, then the rest. */
-interface Split {
-  readonly whole: WriteGroup;
-  readonly home: WriteGroup;
-  readonly moved: readonly WriteGroup[];
-}
-
-/**
- * After a merge some of a chunk's members live in another partition: their events become groups of
- * their own there, with a ledger entry of their own, so that a repeat still changes nothing.
- */
-function splitByPartition(group: WriteGroup, bySubject: Map<string, MemberRecord>): Split {
-  const home = partitionOfGroup(group);
-  if (group.ledger === undefined) return { whole: group, home: group, moved: [] };
-  const moved = new Map<string, PendingEvent[]>();
-  const staying: PendingEvent[] = [];
-  for (const pending of open(group)) {
-    const holder = bySubject.get(pending.subject)!.id;
-    // Whom nobody took over is where the chunk was sent.
-    const stays = holder === pending.subject || partitionOf(holder) === home;
-    if (stays) staying.push(pending);
-    else moved.set(pending.subject, [...(moved.get(pending.subject) ?? []), pending]);
-  }
-  if (moved.size === 0) return { whole: group, home: group, moved: [] };
-  const groups = [...moved].map(([subject, events]): WriteGroup => {
-    const partition = partitionOf(bySubject.get(subject)!.id);
-    const field = `${group.ledger!.field}:${subject}`;
-    return { events, partition, ledger: { field, chunk: group.ledger!.chunk } };
-  });
-  return { whole: group, home: { ...group, events: staying, partition: home }, moved: groups };
-}
 
 /** Writes the outcomes of one commit; true when the group must go again. */
 function settle(group: WriteGroup, prepared: Prepared, result: CommitResult): boolean {

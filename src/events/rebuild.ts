@@ -8,6 +8,7 @@
 import { CuecardError } from "../errors.js";
 import type { MemberRecord, MemberStore, MemberWrite } from "../members/member-store.js";
 import type { Profile } from "../members/profile.js";
+import type { SuppressionRecord, Suppressions } from "../members/suppressions.js";
 import { type RedisClient, scanKeys } from "../redis/clients.js";
 import {
   fingerprint40,
@@ -32,6 +33,7 @@ export interface RebuildOptions {
   readonly combineProfiles: CombineProfiles;
   /** Absent: contacts are left as they are. */
   readonly contactEvents?: ContactFold;
+  readonly suppressions: Pick<Suppressions, "restore" | "isOurs" | "refresh">;
   /** Told of every profile written, so that identities lead to the member again. */
   readonly onProfile?: (id: string, profile: Profile) => Promise<void>;
   /** Share done, 0 … 1. */
@@ -46,6 +48,8 @@ export interface RebuildResult {
   /** Ids in the store that the log does not know; at most 100 of `unloggedCount`. */
   readonly unlogged: readonly string[];
   readonly unloggedCount: number;
+  /** Entries of the suppression list, hashed with another secret: nobody is found by them any more. */
+  readonly foreignSuppressions: number;
 }
 
 const MAX_ROUNDS = 16;
@@ -85,6 +89,7 @@ class Rebuild {
 
   async run(): Promise<RebuildResult> {
     const { reader, onProgress } = this.options;
+    const foreignSuppressions = await this.restoreSuppressions();
     await this.restoreErasures();
     for await (const logged of reader.read({ kinds: ["merge"] })) {
       this.links.add(logged);
@@ -95,7 +100,23 @@ class Rebuild {
     for (const id of this.late) await this.rebuildOne(id);
     const unlogged = await this.findUnlogged();
     onProgress?.(1);
-    return { members: this.members, written: this.written, ...unlogged };
+    return { members: this.members, written: this.written, ...unlogged, foreignSuppressions };
+  }
+
+  /** First of all: whom nothing but the list keeps out must not be written again. */
+  private async restoreSuppressions(): Promise<number> {
+    const { reader, suppressions } = this.options;
+    await suppressions.refresh();
+    const latest = new Map<string, SuppressionRecord>();
+    for await (const { record } of reader.read({ kinds: ["suppression"] })) {
+      if (record.kind === "suppression") latest.set(record.hash, record);
+    }
+    const on = [...latest.values()].filter((record) => record.on);
+    const ours = on.filter((record) => suppressions.isOurs(record));
+    await suppressions.restore(
+      ours.map(({ hash, of: kind, reason, source, at }) => ({ hash, kind, reason, source, at })),
+    );
+    return on.length - ours.length;
   }
 
   /** A store that was lost has no tombstones either. */

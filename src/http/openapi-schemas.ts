@@ -21,6 +21,7 @@ import {
 } from "../events/event.js";
 import { consentSchema, memberInputSchema } from "../members/profile.js";
 import { problemSchema } from "./problem.js";
+import { experimentReportSchema } from "./report-schemas.js";
 import type { Route } from "./route.js";
 import * as records from "./schemas.js";
 
@@ -57,6 +58,7 @@ const OUTPUT_NAMES: Record<string, z.ZodType> = {
   BulkResult: records.bulkResultSchema,
   Coupon: records.couponSchema,
   Experiment: records.experimentSchema,
+  ExperimentReport: experimentReportSchema,
   Suppression: records.suppressionSchema,
   SuppressionEntry: records.suppressionEntrySchema,
   Model: records.modelSummarySchema,

@@ -10,6 +10,7 @@ import { memberRoutes } from "./members.js";
 import { modelRoutes } from "./models.js";
 import { popRoutes } from "./pop.js";
 import { productRoutes } from "./products.js";
+import { reportRoutes } from "./reports.js";
 import type { Route } from "./route.js";
 import { servingRoutes } from "./serving.js";
 import { suppressionRoutes } from "./suppressions.js";
@@ -24,6 +25,7 @@ export function createRoutes(options: { metricsOpen: boolean }): readonly Route[
     ...productRoutes,
     ...couponRoutes,
     ...experimentRoutes,
+    ...reportRoutes,
     ...suppressionRoutes,
     ...modelRoutes,
     ...jobRoutes,

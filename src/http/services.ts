@@ -22,6 +22,7 @@ import type { MemberInput, Profile } from "../members/profile.js";
 import type { SuppressionKind } from "../members/suppression-identity.js";
 import type { SuppressionReason } from "../members/suppressions.js";
 import type { ApiKeyRecord, Scope } from "../redis/api-keys.js";
+import type { ExperimentReport } from "../reports/experiment-report.js";
 import type { TextAnswer } from "./route.js";
 
 /** Who asks. `name` is the key's name, for records of who did what; never the key itself. */
@@ -154,6 +155,15 @@ export interface DecisionService {
   replay(id: string): Promise<Replayed>;
 }
 
+export interface ReportService {
+  /** Times in epoch milliseconds; absent: those of the experiment. Takes up to minutes. */
+  experiments(query: {
+    experiment: string;
+    from?: number | undefined;
+    until?: number | undefined;
+  }): Promise<ExperimentReport>;
+}
+
 export interface ModelSummary {
   /** `heads`, `ranker`, … */
   name: string;
@@ -232,6 +242,7 @@ export interface Services {
   readonly experiments: ExperimentService;
   readonly suppressions: SuppressionService;
   readonly decisions: DecisionService;
+  readonly reports: ReportService;
   readonly models: ModelService;
   readonly jobs: JobService;
   readonly keys: KeyService;

@@ -1,12 +1,18 @@
-/** What a worker and the child process of a heavy job say to each other over IPC, as JSON. */
+/** What a process and the child it gives heavy work to say to each other over IPC, as JSON. */
 import { CuecardError, ERRORS, type ErrorCode, isCuecardError } from "../errors.js";
 import type { JobInput, JobName, JobResult } from "./job.js";
 
-export interface RunMessage {
+/** Any piece of work. */
+export interface WorkMessage {
   readonly kind: "run";
+  readonly name: string;
+  readonly input: JobInput;
+}
+
+/** A job of the queue. */
+export interface RunMessage extends WorkMessage {
   readonly name: JobName;
   readonly jobId: string;
-  readonly input: JobInput;
   /** Of the lease the parent holds and renews. */
   readonly token: number;
   readonly leaseTtlMs: number;
@@ -16,8 +22,6 @@ export interface AbortMessage {
   readonly kind: "abort";
   readonly error: ErrorMessage;
 }
-
-export type ToChild = RunMessage | AbortMessage;
 
 export type FromChild =
   | { readonly kind: "ready" }

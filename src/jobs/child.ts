@@ -1,6 +1,6 @@
 /**
- * The child process of a heavy job: lowest priority, one job, then it ends. It never outlives its
- * parent: a thread of its own watches, so that a long native call cannot keep it alive.
+ * The child process of heavy work: lowest priority, one job or report, then it ends. It never outlives
+ * its parent: a thread of its own watches, so that a long native call cannot keep it alive.
  */
 import { readdirSync } from "node:fs";
 import { constants, setPriority } from "node:os";
@@ -10,11 +10,12 @@ import type { RedisClient } from "../redis/clients.js";
 import { leaseWithToken } from "../redis/lease.js";
 import type { Logger } from "../telemetry.js";
 import {
+  type AbortMessage,
   type FromChild,
   packError,
   type RunMessage,
-  type ToChild,
   unpackError,
+  type WorkMessage,
 } from "./child-messages.js";
 import { type JobFunction, type JobName, type JobResult, jobLeaseName } from "./job.js";
 
@@ -29,22 +30,27 @@ export interface ChildParts {
 
 const WATCH_INTERVAL_MS = 500;
 
+/** `runChild` for a job of the queue; `build` is called once the job's name is known. */
+export const runJobChild = (build: (name: JobName) => Promise<ChildParts>): Promise<void> =>
+  runChild<RunMessage>((request, signal) => runWith(build, request, signal));
+
 /**
- * Runs the one job its parent sends, and ends the process. To be called first thing in a process
- * started by `runInChild`; `build` is called once the job's name is known. Throws `usage` when the
- * process was started by hand.
+ * Does the one piece of work its parent sends, and ends the process. To be called first thing in a
+ * process started by `runInChild`. Throws `usage` when the process was started by hand.
  */
-export async function runJobChild(build: (name: JobName) => Promise<ChildParts>): Promise<void> {
+export async function runChild<Message extends WorkMessage>(
+  work: (request: Message, signal: AbortSignal) => Promise<JobResult>,
+): Promise<void> {
   if (process.send === undefined) {
     throw new CuecardError("usage", "a worker starts this; `cuecard work` runs jobs");
   }
   watchParent();
   lowerPriority();
   const stop = new AbortController();
-  const request = await firstRequest(stop);
+  const request = await firstRequest<Message>(stop);
   let outcome: FromChild;
   try {
-    outcome = { kind: "done", result: await runWith(build, request, stop.signal) };
+    outcome = { kind: "done", result: await work(request, stop.signal) };
   } catch (error) {
     outcome = { kind: "failed", error: packError(error) };
   }
@@ -82,9 +88,9 @@ function lowerPriority(): void {
 }
 
 /** Listens for what the parent says; `stop` fires when it says so. */
-function firstRequest(stop: AbortController): Promise<RunMessage> {
+function firstRequest<Message extends WorkMessage>(stop: AbortController): Promise<Message> {
   return new Promise((resolve) => {
-    process.on("message", (message: ToChild) => {
+    process.on("message", (message: Message | AbortMessage) => {
       if (message.kind === "run") resolve(message);
       else stop.abort(unpackError(message.error));
     });

@@ -1,14 +1,20 @@
-/** The worker's side of a heavy job: starts its child process, listens, and ends it when told. */
+/** The parent's side of heavy work: starts its child process, listens, and ends it when told. */
 import { type ChildProcess, fork } from "node:child_process";
 import { environmentWith } from "../config.js";
 import { CuecardError } from "../errors.js";
-import { type FromChild, packError, type RunMessage, unpackError } from "./child-messages.js";
+import {
+  type FromChild,
+  packError,
+  type RunMessage,
+  unpackError,
+  type WorkMessage,
+} from "./child-messages.js";
 import type { JobResult } from "./job.js";
 
 /** Threads of XGBoost wait for one another asleep: awake they would burn a core that others need. */
 const ENVIRONMENT = { OMP_WAIT_POLICY: "PASSIVE" };
 
-/** How the child is started: a module that ends up in `runJobChild`. */
+/** How the child is started: a module that ends up in `runChild`. */
 export interface ChildCommand {
   readonly modulePath: string;
   readonly args: readonly string[];
@@ -18,7 +24,7 @@ export interface ChildCommand {
 
 export interface ChildRun {
   readonly command: ChildCommand;
-  readonly request: RunMessage;
+  readonly request: WorkMessage | RunMessage;
   readonly signal: AbortSignal;
   /** Between asking the child to stop and killing it, in ms. */
   readonly graceMs: number;
@@ -81,6 +87,6 @@ function forwardAbort(child: ChildProcess, { signal, graceMs }: ChildRun): () =>
 }
 
 /** A child that is gone already says so by its end. */
-function send(child: ChildProcess, message: RunMessage | { kind: "abort"; error: object }): void {
+function send(child: ChildProcess, message: WorkMessage | { kind: "abort"; error: object }): void {
   if (child.connected) child.send(message, () => undefined);
 }

@@ -51,3 +51,22 @@ export function unpackRanked(piece: Buffer): { members: RankedMember[]; bytes: n
   }
   return { members, bytes: start };
 }
+
+/** Where an id stands in a packed list: bytes from its start. */
+export interface IdPlace {
+  readonly id: string;
+  readonly offset: number;
+}
+
+/** Places of the ids wanted in a whole list. */
+export function placesOf(packed: Buffer, wanted: (id: string) => boolean): IdPlace[] {
+  const places: IdPlace[] = [];
+  let at = 0;
+  for (const { id } of unpackRanked(packed).members) {
+    const bytes = Buffer.byteLength(id);
+    const offset = at + SCORE_BYTES + (bytes > 0x7f ? 2 : 1);
+    if (wanted(id)) places.push({ id, offset });
+    at = offset + bytes;
+  }
+  return places;
+}

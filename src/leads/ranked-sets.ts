@@ -7,10 +7,10 @@
 import { CuecardError } from "../errors.js";
 import { type RedisClient, toStoreError } from "../redis/clients.js";
 import { groupedPipeline, type KeyedCommand } from "../redis/grouped.js";
-import { PARTITIONS, rankedKey, rankedListKey } from "../redis/keys.js";
+import { PARTITIONS, partitionOf, rankedKey, rankedListKey } from "../redis/keys.js";
 import { defineScript, runScript } from "../redis/scripts.js";
 import { metrics } from "../telemetry.js";
-import { packRanked, type RankedMember } from "./ranked-list.js";
+import { packRanked, placesOf, type RankedMember } from "./ranked-list.js";
 
 /** Sets there can be: one for each of these heads that the model in force has. */
 export const RANKED_SETS = ["purchase", "churn", "renewal"] as const;
@@ -65,6 +65,26 @@ for at = 3, #ARGV, 2 do
 end
 redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1
+`,
+});
+
+/**
+ * KEYS: a list. ARGV: pairs (offset, id). Writes over each id that still stands there, byte for byte
+ * with what no id can hold: readers count places on, and find nobody there. Returns how many.
+ */
+const maskScript = defineScript<number>({
+  name: "ranked_mask",
+  numberOfKeys: 1,
+  lua: `
+local masked = 0
+for at = 1, #ARGV, 2 do
+  local offset, id = tonumber(ARGV[at]), ARGV[at + 1]
+  if redis.call('GETRANGE', KEYS[1], offset, offset + #id - 1) == id then
+    redis.call('SETRANGE', KEYS[1], offset, string.rep(string.char(1), #id))
+    masked = masked + 1
+  end
+end
+return masked
 `,
 });
 
@@ -125,6 +145,32 @@ export class RankedSets {
   /** Lists of a run nobody goes on with and nobody reads. */
   async discard(run: RankedRun): Promise<void> {
     await this.runAll(commandsOn(run, (key) => ["unlink", key]));
+  }
+
+  /** Takes erased members out of every list there is. Again is the same. */
+  async forget(ids: readonly string[]): Promise<void> {
+    const gone = new Set(ids);
+    const partitions = [...new Set(ids.map(partitionOf))];
+    for (const name of ["current", "open", "before"]) {
+      const run = await this.field<RankedRun>(name);
+      if (run === null) continue;
+      for (const partition of partitions) {
+        for (const set of setsOf(run))
+          await this.mask(rankedListKey(partition, run.run, set), gone);
+      }
+    }
+  }
+
+  private async mask(key: string, gone: ReadonlySet<string>): Promise<void> {
+    try {
+      const list = await this.client.getBuffer(key);
+      const places = list === null ? [] : placesOf(list, (id) => gone.has(id));
+      if (places.length === 0) return;
+      const args = places.flatMap(({ offset, id }) => [offset, id]);
+      await runScript(this.client, maskScript, [key], args);
+    } catch (error) {
+      throw toStoreError(error);
+    }
   }
 
   private async field<T>(name: string): Promise<T | null> {

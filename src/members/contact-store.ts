@@ -8,7 +8,7 @@
  * Times are the caller's clock (epoch ms): two servers whose clocks differ by a second see a
  * reservation expire a second apart. Keep clocks in step, and `reservationSeconds` far above the rest.
  */
-import { CuecardError } from "../errors.js";
+import { CuecardError, isCuecardError } from "../errors.js";
 import { type RedisClient, toStoreError } from "../redis/clients.js";
 import { groupedPipeline } from "../redis/grouped.js";
 import { memberKey, phoneContactsKey } from "../redis/keys.js";
@@ -216,10 +216,19 @@ export class ContactStore {
       if (status === "unknown") throw new CuecardError("member_unknown", "no member has this id");
       if (status !== "moved") return reply;
       // Its own contacts must be counted where it went before anything is.
-      if (reply[2] === 1) await this.options.finishMerge(id);
-      id = String(reply[1]);
+      if (reply[2] === 1) await this.finish(id);
+      else id = String(reply[1]);
     }
     throw new CuecardError("write_contended", "this member kept moving", { retryAfterSeconds: 1 });
+  }
+
+  /** A refusal says that it was finished, taken back or erased meanwhile: asking again shows it. */
+  private async finish(from: string): Promise<void> {
+    try {
+      await this.options.finishMerge(from);
+    } catch (error) {
+      if (!isCuecardError(error) || error.status >= 500) throw error;
+    }
   }
 
   private async run(

@@ -8,7 +8,7 @@ import { CuecardError } from "../errors.js";
 import type { MemberRef } from "../events/event.js";
 import type { RedisClient } from "../redis/clients.js";
 import { toStoreError } from "../redis/clients.js";
-import { hash32, identityKey } from "../redis/keys.js";
+import { hash32, identityKey, phoneContactsKey } from "../redis/keys.js";
 import { parsePhone } from "./phone.js";
 import type { MemberInput, Profile } from "./profile.js";
 
@@ -107,6 +107,15 @@ export class IdentityStore {
   async unlink({ kind, value }: Identity, ...memberIds: string[]): Promise<void> {
     try {
       await this.client.hdel(identityKey(kind, value), ...memberIds);
+    } catch (error) {
+      throw toStoreError(error);
+    }
+  }
+
+  /** Contacts made on a number nobody has any more. */
+  async dropContacts(e164: string): Promise<void> {
+    try {
+      await this.client.unlink(phoneContactsKey(e164));
     } catch (error) {
       throw toStoreError(error);
     }

@@ -6,8 +6,10 @@ import { backOff } from "../redis/back-off.js";
 import { partitionOf } from "../redis/keys.js";
 import { combineProfiles, partsOf } from "./combine-profiles.js";
 import { mergeContacts } from "./contacts.js";
+import { idsWithin, MemberErasure } from "./erase-member.js";
 import {
   type Identity,
+  type IdentityKind,
   type IdentityStore,
   identitiesOf,
   identityOf,
@@ -27,6 +29,7 @@ import {
 } from "./member-store.js";
 import { type MemberInput, memberInputSchema, type Profile } from "./profile.js";
 import { mergeOffers } from "./sticky-offers.js";
+import type { Suppressions } from "./suppressions.js";
 import { blank, refusalsOf, writtenPart } from "./written-part.js";
 
 /** The part of the feature algebra a merge needs; given by the composition root. */
@@ -42,16 +45,25 @@ const MAX_ROUNDS = 24;
 /** Of the cookies a member logged in with, the latest. */
 const VISITORS_KEPT = 20;
 
+/** What members ask of the suppression list: who was erased, and room for one more. */
+export type Erasures = Pick<Suppressions, "refresh" | "isErased" | "putAll">;
+
 export class Members {
   readonly identities: IdentityStore;
+  private readonly erasure: MemberErasure;
 
   constructor(
     private readonly store: MemberStore,
     identities: IdentityStore,
     private readonly mergeStates: MergeStates,
     private readonly defaultRegion: string,
+    private readonly erasures: Erasures,
   ) {
     this.identities = identities;
+    this.erasure = new MemberErasure(store, identities, erasures, {
+      holderOf: (subject) => this.holderOf(subject),
+      settleLinks: (before) => this.settleLinks(before, null),
+    });
   }
 
   /** The member a reference leads to, or null for somebody unknown. */
@@ -79,8 +91,11 @@ export class Members {
     if (!memberInputSchema.safeParse(inputOf(identity)).success) {
       throw new CuecardError("invalid_id", `member.${identity.kind}: not one a member can have`);
     }
+    await this.requireNotErased([identity]);
     for (let attempt = 0; attempt < MAX_ROUNDS; attempt++) {
       const id = idFromIdentity(identity, attempt);
+      // Erased, and the identity was let in again since: somebody new.
+      if (this.erasures.isErased("member", id)) continue;
       const { profile } = await this.holderOf(id);
       // Met by this identity once, known under another since: that is not who comes now.
       if (profile !== null && !isNamed(profile, identity)) continue;
@@ -92,9 +107,10 @@ export class Members {
 
   async get(id: string): Promise<MemberRecord> {
     const record = await this.store.readThrough(id);
-    if (record.erased) throw new CuecardError("member_erased", "this member was erased");
-    if (!exists(record)) throw new CuecardError("member_unknown", "no member has this id");
-    return record;
+    if (record.erased) throw erasedError();
+    if (exists(record)) return record;
+    await this.requireNotErased([], id);
+    throw new CuecardError("member_unknown", "no member has this id");
   }
 
   /** Replaces what was known of the member (of this part, after a merge) except refused consents. */
@@ -134,7 +150,7 @@ export class Members {
         continue;
       }
       if (target.erased) {
-        await this.eraseInto(source);
+        await this.erasure.eraseInto(source);
         throw new CuecardError("member_erased", "the member it was merged into was erased");
       }
       const sourcePart = source.profile ?? blank(from);
@@ -162,24 +178,8 @@ export class Members {
   }
 
   /** A tombstone: from here on no read finds the member; bytes follow by compaction. */
-  async erase(id: string): Promise<{ id: string; erasedAt: number }> {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      await backOff(round);
-      const record = await this.holderOf(id);
-      if (record.erased) throw new CuecardError("member_erased", "this member was erased");
-      if (!exists(record)) throw new CuecardError("member_unknown", "no member has this id");
-      // Before the tombstone: behind it nobody knows any more which they were.
-      await this.unlinkAll(record);
-      const erasedAt = Date.now();
-      const gone = { ...NOTHING_LEFT, erased: new Date(erasedAt).toISOString() };
-      const write = { id: record.id, expectedVersion: record.version, ...gone };
-      const log: LogRecord = { kind: "erasure", member: record.id, at: erasedAt };
-      if (!(await this.commit(write, log))) continue;
-      await this.settleLinks(record, null);
-      for (const part of idsWithin(record)) if (part !== record.id) await this.eraseRedirect(part);
-      return { id: record.id, erasedAt };
-    }
-    throw contended();
+  erase(id: string): Promise<{ id: string; erasedAt: number }> {
+    return this.erasure.erase(id);
   }
 
   /** Carries a visitor's history over to the member on login; does nothing the second time. */
@@ -226,14 +226,18 @@ export class Members {
     base: (known: MemberInput) => MemberInput,
   ): Promise<Profile> {
     const given = this.normalise(input);
+    await this.requireNotErased(
+      identitiesOf({ ...blank(subject), ...given, id: subject }),
+      subject,
+    );
     const linked: Pick<MemberRecord, "id" | "profile">[] = [];
     for (let round = 0; round < MAX_ROUNDS; round++) {
       await backOff(round);
       const record = await this.holderOf(subject);
       if (record.erased) {
         // In rounds that lost against the erasure, or against a merge before it.
-        for (const links of linked) await this.unlinkAll(links);
-        throw new CuecardError("member_erased", "this member was erased");
+        for (const links of linked) await this.erasure.unlinkAll(links);
+        throw erasedError();
       }
       const parts = record.profile === null ? [] : partsOf(record.profile);
       const known = parts.find((part) => part.id === subject);
@@ -271,10 +275,13 @@ export class Members {
     throw contended();
   }
 
-  private async unlinkAll(record: Pick<MemberRecord, "id" | "profile">): Promise<void> {
-    for (const identity of identitiesOf(record.profile)) {
-      await this.identities.unlink(identity, ...idsWithin(record));
-    }
+  /** Nobody who was erased comes back by a write that names them. Throws `member_erased`. */
+  private async requireNotErased(named: readonly Identity[], id?: string): Promise<void> {
+    await this.erasures.refresh();
+    const gone = (kind: IdentityKind, value: string): boolean =>
+      kind !== "visitor" && this.erasures.isErased(kind, value);
+    const erased = id !== undefined && this.erasures.isErased("member", id);
+    if (erased || named.some(({ kind, value }) => gone(kind, value))) throw erasedError();
   }
 
   /**
@@ -331,26 +338,6 @@ export class Members {
     }
   }
 
-  /** A merged-away id becomes a tombstone of its own, with whatever it still holds. */
-  private async eraseRedirect(id: string): Promise<void> {
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      await backOff(round);
-      const record = await this.store.read(id);
-      const at = Date.now();
-      const erased = new Date(at).toISOString();
-      const gone = { ...NOTHING_LEFT, redirect: null, erased };
-      const write = { id, expectedVersion: record.version, ...gone };
-      if (await this.commit(write, { kind: "erasure", member: id, at })) return;
-    }
-    throw contended();
-  }
-
-  /** Its target was erased before taking over: whoever was merged into it goes as well. */
-  private async eraseInto(source: MemberRecord): Promise<void> {
-    await this.unlinkAll(source);
-    for (const id of idsWithin(source)) await this.eraseRedirect(id);
-  }
-
   /**
    * Members merged into each other at the same time lead round in a ring. Of the redirects that
    * nobody has acted on (the last one set is always among them) the one of the smallest id goes.
@@ -384,10 +371,7 @@ export class Members {
   }
 }
 
-/** The member's id and those of the members merged into it. */
-const idsWithin = ({ id, profile }: Pick<MemberRecord, "id" | "profile">): string[] => [
-  ...new Set([id, ...(profile?.merged ?? []).map((part) => part.id)]),
-];
+const erasedError = (): CuecardError => new CuecardError("member_erased", "this member was erased");
 
 const contended = (): CuecardError =>
   new CuecardError("write_contended", "this member kept changing", { retryAfterSeconds: 1 });

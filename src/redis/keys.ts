@@ -114,6 +114,9 @@ export const archiveKey = (partition: number): string => `archive:{p${partition}
 const encodeTag = (value: string): string =>
   value.replace(/[%{}]/g, (character) => `%${character.charCodeAt(0).toString(16)}`);
 
+const decodeTag = (text: string): string =>
+  text.replace(/%([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(parseInt(code, 16)));
+
 const identityTag = (kind: string, value: string): string =>
   `{${encodeTag(kind)}:${encodeTag(value)}}`;
 
@@ -132,6 +135,13 @@ export const couponOfLedgerKey = (key: string): string =>
   key
     .slice("coupon:{".length, key.lastIndexOf("}:"))
     .replace(/%(25|7b|7d)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
+
+/** Kind and value inside a key made by `identityKey` or `phoneContactsKey`; null for another key. */
+export function identityInKey(key: string): { kind: string; value: string } | null {
+  const [, kind, value] = /^(?:i|contacts):\{([^:}]*):([^}]*)\}$/.exec(key) ?? [];
+  if (kind === undefined || value === undefined) return null;
+  return { kind: decodeTag(kind), value: decodeTag(value) };
+}
 
 /** SCAN pattern of identity records. */
 export const identityKeyPattern = "i:{*";

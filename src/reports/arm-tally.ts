@@ -44,7 +44,7 @@ export interface Comparison {
     readonly verdict: "stop" | "continue";
     readonly complaints: Difference | null;
     readonly optOuts: Difference | null;
-    readonly because: readonly StopMeasure[];
+    readonly because: StopMeasure[];
   };
 }
 

@@ -38,7 +38,7 @@ export interface ExperimentReport {
   /** The arm the others are compared with: the hold-out, or the first where there is none. */
   readonly baseline: string;
   /** Baseline first. */
-  readonly arms: readonly ArmReport[];
+  readonly arms: ArmReport[];
   /** Members of the log that count in no arm: they take no part, or are held out of everything. */
   readonly outside: number;
 }

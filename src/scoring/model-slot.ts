@@ -1,5 +1,6 @@
 /** The model that serves, in memory: verified, warmed and swapped without a request noticing. */
 import { metrics } from "../telemetry.js";
+import { type Explainer, explainerOf } from "./explainer.js";
 import { Follower, type FollowOptions } from "./follower.js";
 import { gatherRuns } from "./gathering-scorer.js";
 import type { Manifest } from "./manifest.js";
@@ -14,6 +15,8 @@ export type ModelSlotOptions = FollowOptions & ExpectedModel;
 export interface ModelLease {
   readonly scorer: Scorer;
   readonly manifest: Manifest;
+  /** What tells each feature's part in a margin; null where the graph does not say enough. */
+  explainer(): Explainer | null;
   release(): void;
 }
 
@@ -21,10 +24,19 @@ class Loaded {
   leases = 0;
   retired = false;
 
+  #explainer: Explainer | null | undefined;
+
   constructor(
     readonly scorer: Scorer,
     readonly manifest: Manifest,
+    private readonly bytes: Uint8Array,
   ) {}
+
+  /** Read when it is first asked for, in about 20 ms: few decisions are explained. */
+  explainer(): Explainer | null {
+    if (this.#explainer === undefined) this.#explainer = explainerOf(this.bytes);
+    return this.#explainer;
+  }
 
   freeIfIdle(): void {
     if (this.retired && this.leases === 0) void this.scorer.release();
@@ -33,14 +45,20 @@ class Loaded {
 
 class Lease implements ModelLease {
   #loaded: Loaded | null;
+  readonly #explained: Loaded;
   readonly scorer: Scorer;
   readonly manifest: Manifest;
 
   constructor(loaded: Loaded) {
     this.#loaded = loaded;
+    this.#explained = loaded;
     this.scorer = loaded.scorer;
     this.manifest = loaded.manifest;
     loaded.leases++;
+  }
+
+  explainer(): Explainer | null {
+    return this.#explained.explainer();
   }
 
   release(): void {
@@ -97,7 +115,7 @@ export class ModelSlot {
     if (this.#loaded?.manifest.version === version) return new Lease(this.#loaded);
     const { bytes, manifest } = await this.#registry.get(this.name, version);
     const scorer = await openInThread(bytes, manifest, this.#expected, { urgent: false });
-    const loaded = new Loaded(scorer, manifest);
+    const loaded = new Loaded(scorer, manifest, bytes);
     loaded.retired = true;
     return new Lease(loaded);
   }
@@ -122,7 +140,7 @@ export class ModelSlot {
     const { bytes, manifest } = await this.#registry.get(this.name, version);
     const urgent = this.#loaded === null;
     const scorer = await openInThread(bytes, manifest, this.#expected, { urgent });
-    this.#swap(new Loaded(gatherRuns(scorer), manifest));
+    this.#swap(new Loaded(gatherRuns(scorer), manifest, bytes));
     metrics.modelSwaps.inc({ model: this.name, result: "swapped" });
   }
 

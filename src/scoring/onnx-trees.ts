@@ -79,6 +79,8 @@ export interface ReadTree {
   readonly value: readonly number[];
   /** Whether a missing value goes left. */
   readonly missingLeft: readonly boolean[];
+  /** Weight of the training rows that reached the node; absent or empty: the graph does not say. */
+  readonly cover?: readonly number[];
 }
 
 export interface ReadEnsemble {
@@ -121,6 +123,7 @@ const KNOWN = new Set([
   "nodes_truenodeids",
   "nodes_falsenodeids",
   "nodes_missing_value_tracks_true",
+  "nodes_hitrates",
   "target_treeids",
   "target_nodeids",
   "target_ids",
@@ -153,6 +156,7 @@ function treesOf(attributes: ReadonlyMap<string, Attribute>): ReadTree[] | null 
   const [trueIds, falseIds] = [ints("nodes_truenodeids"), ints("nodes_falsenodeids")];
   const missingTrue = ints("nodes_missing_value_tracks_true");
   const values = floats("nodes_values");
+  const covers = floats("nodes_hitrates");
   const [leafTrees, leafNodes] = [ints("target_treeids"), ints("target_nodeids")];
   const [leafTargets, weights] = [ints("target_ids"), floats("target_weights")];
   const trees: ReadTree[] = [];
@@ -183,6 +187,7 @@ function treesOf(attributes: ReadonlyMap<string, Attribute>): ReadTree[] | null 
       feature: features.slice(start, end),
       value,
       missingLeft: Array.from(left, (_, node) => missingTrue[start + node] === 1),
+      cover: covers.slice(start, end),
     });
   }
   return leaf === weights.length ? trees : null;

@@ -6,7 +6,7 @@ import type { Tree } from "./xgboost-json.js";
 
 /**
  * The heads of a graph made by `fuseHeads`, in order; `names` as in its manifest. Fusing them again
- * gives the same answers; what SHAP needs beside the trees (covers) is not in a graph and is 0.
+ * gives the same answers; covers (what SHAP needs beside the trees) are 0 where an older graph has none.
  * @throws CuecardError `model_invalid` when it is another kind of graph.
  */
 export function readHeads(
@@ -49,6 +49,7 @@ function readTrees(node: OnnxNode): { readonly tree: Tree; readonly target: numb
   const treeIds = ints(node, "nodes_treeids");
   const thresholds = floats(node, "nodes_values");
   const features = ints(node, "nodes_featureids");
+  const covers = floats(node, "nodes_hitrates");
   const missingTrue = ints(node, "nodes_missing_value_tracks_true");
   const [whenTrue, whenFalse] = [ints(node, "nodes_truenodeids"), ints(node, "nodes_falsenodeids")];
   const leaves = readLeaves(node);
@@ -71,7 +72,7 @@ function readTrees(node: OnnxNode): { readonly tree: Tree; readonly target: numb
           (index) => own?.weights.get(index) ?? thresholds[from + index],
         ),
         defaultLeft: Uint8Array.from(at, (index) => missingTrue[from + index]),
-        cover: new Float32Array(at.length),
+        cover: Float32Array.from(at, (index) => covers[from + index] ?? 0),
       },
     });
     from = to;

@@ -92,6 +92,8 @@ class Ensemble {
   readonly trueIds: number[] = [];
   readonly falseIds: number[] = [];
   readonly missingTrue: number[] = [];
+  /** Weight of the training rows that reached the node: what SHAP values are told by. */
+  readonly hitRates: number[] = [];
   readonly leafTrees: number[] = [];
   readonly leafNodes: number[] = [];
   readonly leafTargets: number[] = [];
@@ -111,6 +113,7 @@ class Ensemble {
       this.trueIds.push(isLeaf ? 0 : tree.left[node]);
       this.falseIds.push(isLeaf ? 0 : tree.right[node]);
       this.missingTrue.push(isLeaf ? 0 : tree.defaultLeft[node]);
+      this.hitRates.push(tree.cover[node]);
       if (isLeaf) {
         this.leafTrees.push(treeId);
         this.leafNodes.push(node);
@@ -159,6 +162,10 @@ export function ensembleNode(models: readonly ParsedModel[], featureCount: numbe
       intsAttribute("target_nodeids", ensemble.leafNodes),
       intsAttribute("target_ids", ensemble.leafTargets),
       floatsAttribute("target_weights", ensemble.leafWeights),
+      // Trees taken out of an older graph have none.
+      ...(ensemble.hitRates.some((cover) => cover > 0)
+        ? [floatsAttribute("nodes_hitrates", ensemble.hitRates)]
+        : []),
     ],
   };
 }

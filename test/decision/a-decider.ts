@@ -14,6 +14,7 @@ import { encodeState } from "../../src/features/state.js";
 import type { MemberRecord } from "../../src/members/member-store.js";
 import type { Consent, Profile } from "../../src/members/profile.js";
 import { ContactPolicy } from "../../src/policy/contact-policy.js";
+import { explainerOf } from "../../src/scoring/explainer.js";
 import { manifestFor } from "../../src/scoring/manifest.js";
 import type { ModelLease } from "../../src/scoring/model-slot.js";
 import { loadOnnxScorer } from "../../src/scoring/onnx-scorer.js";
@@ -101,7 +102,12 @@ function stump(featureCount: number, feature: number, split: number, leaf: numbe
 
 const EVEN = { slope: 1, intercept: 0 };
 
-const leaseOf = (name: string, scorer: Scorer, calibration: Record<string, typeof EVEN>) => {
+const leaseOf = (
+  name: string,
+  bytes: Uint8Array,
+  scorer: Scorer,
+  calibration: Record<string, typeof EVEN>,
+) => {
   const manifest = manifestFor(new Uint8Array(1), {
     name,
     createdAt: NOW,
@@ -116,7 +122,8 @@ const leaseOf = (name: string, scorer: Scorer, calibration: Record<string, typeo
     threads: 1,
     seed: 1,
   });
-  return (): ModelLease => ({ scorer, manifest, release: () => {} });
+  const explainer = explainerOf(bytes);
+  return (): ModelLease => ({ scorer, manifest, explainer: () => explainer, release: () => {} });
 };
 
 /**
@@ -140,8 +147,8 @@ export async function trained(): Promise<Pick<DecideDependencies, "heads" | "ran
   const heads = await loadOnnxScorer(bytes.heads);
   const ranker = await loadOnnxScorer(bytes.ranker);
   return {
-    heads: { lease: leaseOf("heads", heads, { purchase: EVEN }) },
-    ranker: { lease: leaseOf("ranker", ranker, { ranker: EVEN }) },
+    heads: { lease: leaseOf("heads", bytes.heads, heads, { purchase: EVEN }) },
+    ranker: { lease: leaseOf("ranker", bytes.ranker, ranker, { ranker: EVEN }) },
   };
 }
 
@@ -191,7 +198,7 @@ export function dependenciesOf(world: World = {}, more: Partial<DecideDependenci
     onGuardStop: (guard) => void failures.push(`guard ${guard}`),
     schema,
     reader: { readRef, readRefs: (refs) => Promise.all(refs.map(readRef)) },
-    lastScores: new LastScores(),
+    lastScores: new LastScores(() => false),
     ...untrained,
     alive: () => null,
     artifacts: () => artifacts,

@@ -199,6 +199,8 @@ describe("the ladder", () => {
   });
 });
 
+const sum = (parts: Record<string, number>) => Object.values(parts).reduce((a, b) => a + b, 0);
+
 describe("explain", () => {
   const fates = async (decide: DecideDependencies, request = {}) => {
     const answer = await ask(decide, { explain: true, ...request });
@@ -217,6 +219,16 @@ describe("explain", () => {
       sources: expect.arrayContaining(["personal_frequency", "popularity"]),
     });
     expect(features.order_count).toBe(4);
+    const [shown] = candidates.filter(({ fate }) => fate === "kept");
+    expect(shown!.features.price_log).toBeCloseTo(Math.log1p(100), 1);
+    // All parts of a margin add up to it.
+    expect(sum(shown!.contributions!)).toBeCloseTo(shown!.margin!, 5);
+    expect(shown!.contributions!.price_log).not.toBe(0);
+    const { purchase } = answer.explanation!.contributions!;
+    expect(1 / (1 + Math.exp(-sum(purchase!)))).toBeCloseTo(answer.scores.purchase!, 5);
+    for (const { fate, contributions } of candidates) {
+      expect(contributions === null).toBe(fate === "removed");
+    }
     expect((await fates(decide, { limit: 1 })).slice(1).map(([, ...fate]) => fate)).toEqual([
       ["removed", "ranked_below_limit"],
       ["removed", "ranked_below_limit"],

@@ -56,7 +56,7 @@ describe("a decision that was archived", () => {
     const gone = { code: "decision_unknown" };
     await expect(decisions.find(first.decisionId)).rejects.toMatchObject(gone);
     await archiveLog({ client, dataDir });
-    expect(await compactArchive({ dataDir })).toMatchObject({ erasedRows: 2 });
+    expect(await compactArchive({ dataDir })).toMatchObject({ erasedRows: 3 });
     await expect(decisions.find(first.decisionId)).rejects.toMatchObject(gone);
     expect((await decisions.find(second.decisionId)).id).toBe(second.decisionId);
   });

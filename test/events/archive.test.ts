@@ -203,7 +203,7 @@ describe("compactArchive", () => {
   it("makes few files of many and removes the old ones", async () => {
     await manySmallFiles();
     const result = await compactArchive({ dataDir });
-    expect(result).toEqual({ filesBefore: 6, filesAfter: 1, erasedRows: 0 });
+    expect(result).toMatchObject({ filesBefore: 6, filesAfter: 1, erasedRows: 0 });
     expect(parquetFiles()).toEqual((await loadManifest(dataDir)).files.map(({ name }) => name));
     await expectEverythingOnce();
     const again = await compactArchive({ dataDir });
@@ -238,13 +238,13 @@ describe("compactArchive", () => {
     },
   );
 
-  it("removes rows of erased members and keeps their erasure and all anonymous records", async () => {
+  it("removes rows of erased members, their erasure with them, and keeps all anonymous records", async () => {
     await manySmallFiles();
     const anonymous: LogRecord = { kind: "anonymous", at: 1, lines: [] };
     await append([{ kind: "erasure", member: "m7", at: 1 }, anonymous]);
     await archive();
     const result = await compactArchive({ dataDir, erased: ["m8"] });
-    expect(result.erasedRows).toBe(12);
+    expect(result.erasedRows).toBe(13);
     const all = readdirSync(archiveDir(dataDir)).map((name) =>
       readFileSync(join(archiveDir(dataDir), name), "latin1"),
     );

@@ -122,7 +122,8 @@ describe("importEvents", () => {
   it("gives the state that a rebuild gives, byte for byte", async () => {
     await run(aFile(manyRows(200)), { chunkRows: 50 });
     const before = await world.snapshot();
-    const options = { reader: world.log, store: world.store, client: world.client };
+    const { log: reader, store, client, suppressions } = world;
+    const options = { reader, store, client, suppressions };
     const result = await rebuild({ ...options, codec, combineProfiles });
     expect(result).toMatchObject({ written: 0, unloggedCount: 0 });
     expect(await world.snapshot()).toEqual(before);

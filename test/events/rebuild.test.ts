@@ -20,6 +20,7 @@ const run = (options: Partial<RebuildOptions> = {}) =>
     client: world.client,
     codec,
     combineProfiles,
+    suppressions: world.suppressions,
     ...options,
   });
 
@@ -42,7 +43,13 @@ describe("rebuild", () => {
     const before = await world.snapshot();
     const result = await run();
     expect(await world.snapshot()).toEqual(before);
-    expect(result).toEqual({ members: 11, written: 0, unlogged: [], unloggedCount: 0 });
+    expect(result).toEqual({
+      members: 11,
+      written: 0,
+      unlogged: [],
+      unloggedCount: 0,
+      foreignSuppressions: 0,
+    });
   });
 
   it("gives a store that was lost back, byte for byte", async () => {

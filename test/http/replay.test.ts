@@ -77,9 +77,10 @@ describe("a decision replayed after other models took over", () => {
     const first = await publish(1);
     const events = [aPurchaseOf("m", "cheap"), aPurchaseOf("m", "dear")];
     await server.ok("POST", "/v1/events", { events });
-    const request = { member: "m", placement: "screen_pop" };
+    const request = { member: "m", placement: "screen_pop", explain: true };
     const before = await server.ok("POST", "/v1/recommendations", request);
     expect(before.models).toEqual(first);
+    expect(before.explanation.contributions.purchase.order_count).toBeGreaterThan(0);
     expect(before.suggestions[0].propensity).toBeGreaterThan(0);
     const second = await publish(0.25);
     const now = await server.ok("POST", "/v1/recommendations", request);

@@ -52,6 +52,20 @@ describe("/v1/suppressions", () => {
     expect(await codeOf("account:a", { source: "x", more: 1 })).toBe("invalid_request");
   });
 
+  it("lets the id of an erased member in only when its last bytes are gone", async () => {
+    await server.ok("PUT", "/v1/members/gone", { phone: "13812340000" });
+    await server.ok("DELETE", "/v1/members/gone");
+    const answer = await server.ask("DELETE", path("member:gone"));
+    expect([answer.status, answer.body.code]).toEqual([409, "conflict"]);
+    expect(await server.ok("GET", path("phone:13812340000"))).toMatchObject({
+      reason: "erasure",
+    });
+    const put = await server.ask("PUT", "/v1/members/other", { body: { phone: "13812340000" } });
+    expect(put.body.code).toBe("member_erased");
+    expect((await server.ask("DELETE", path("phone:13812340000"))).status).toBe(204);
+    await server.ok("PUT", "/v1/members/other", { phone: "13812340000" });
+  });
+
   it("needs the scope dialer or admin", async () => {
     for (const [scope, status] of [
       ["dialer", 200],

@@ -73,7 +73,14 @@ async function served(): Promise<Map<string, { purchase?: number; churn?: number
     {
       config,
       schema,
-      heads: { lease: () => ({ scorer, manifest: { version: "v1" } as never, release() {} }) },
+      heads: {
+        lease: () => ({
+          scorer,
+          manifest: { version: "v1" } as never,
+          explainer: () => null,
+          release() {},
+        }),
+      },
       alive: () => ALIVE,
       onModelError(error) {
         throw error;

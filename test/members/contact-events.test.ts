@@ -52,6 +52,7 @@ const rebuildAll = () =>
     codec,
     combineProfiles,
     contactEvents: core.contactEvents,
+    suppressions: core.suppressions,
   });
 
 describe("a call we made", () => {

@@ -1,13 +1,24 @@
+import fc from "fast-check";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { CapConfig } from "../../src/config.js";
 import type { ContactStore } from "../../src/members/contact-store.js";
-import { CONTACTS_MAX, type Contact, decodeContacts } from "../../src/members/contacts.js";
+import {
+  CONTACTS_MAX,
+  type Contact,
+  decodeContacts,
+  encodeContacts,
+  liveContacts,
+  unionContacts,
+} from "../../src/members/contacts.js";
+import type { ContactPolicy } from "../../src/policy/contact-policy.js";
 import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
-import { partitionOf, phoneContactsKey } from "../../src/redis/keys.js";
-import { claim, onceADay, openContacts } from "../support/contacts.js";
+import { memberKey, partitionOf, phoneContactsKey } from "../../src/redis/keys.js";
+import { aPolicy, claim, onceADay, openContacts } from "../support/contacts.js";
 import { flush, idElsewhere, openTestCore, type TestCore } from "../support/core.js";
 import { type TestStore, testTarget } from "../support/redis.js";
 
 const NOW = Date.now();
+const DAY_MS = 86_400_000;
 const PHONE = "+8613800138000";
 let redis: TestStore;
 let client: RedisClient;
@@ -127,6 +138,71 @@ describe("reserving a contact", () => {
       { partition: partitionOf("m1"), members: [write], records: [], claims: [] },
     ]);
     expect(stale!.status).toBe("stale");
+  });
+});
+
+describe("the script", () => {
+  const instant = fc.integer({ min: NOW - 9 * DAY_MS, max: NOW });
+  const contactArbitrary: fc.Arbitrary<Contact> = fc.record({
+    token: fc.integer({ min: 0, max: 500 }).map((n) => `d_${n}`),
+    at: instant,
+    until: fc.oneof(fc.constant(0), fc.constant(1), instant, fc.constant(NOW + 60_000)),
+    channel: fc.constantFrom("phone", "sms", "app"),
+    offer: fc.constantFrom("p1", "p2", null),
+    outcome: fc.constantFrom<Contact["outcome"][]>(
+      null,
+      null,
+      null,
+      "accepted",
+      "refused",
+      "later",
+    ),
+    outcomeAt: instant,
+    again: fc.oneof(instant, fc.constant(NOW + 60_000)),
+  });
+  const policyArbitrary = fc
+    .array(
+      fc.record({
+        per: fc.constantFrom("member", "phone"),
+        channel: fc.constantFrom("phone", "sms", undefined),
+        offer: fc.boolean(),
+        max: fc.integer({ min: 1, max: 6 }),
+        window: fc.oneof(
+          fc.constantFrom("1h", "24h", "7d").map((rolling) => ({ rolling })),
+          fc.constantFrom("day", "week", "month").map((calendar) => ({ calendar })),
+        ),
+      }),
+      { maxLength: 6 },
+    )
+    .map((caps) => aPolicy({ caps: caps as CapConfig[], coolDownDays: 1 }));
+
+  it("counts as the code does, and keeps the same ones of too many", async () => {
+    const key = memberKey("m1");
+    const sets = fc.array(contactArbitrary, { maxLength: 90 });
+    const channels = fc.constantFrom("phone", "sms");
+    const offers = fc.constantFrom("p1", null);
+    const run = async (
+      all: Contact[],
+      policy: ContactPolicy,
+      channel: string,
+      offer: string | null,
+    ): Promise<void> => {
+      const known = unionContacts(all, []);
+      await client.hset(key, "c", encodeContacts(known) ?? Buffer.from([0x90]));
+      const bar = policy.capBar(known, [], channel, offer, NOW);
+      const limits = policy.limits(channel, offer, NOW);
+      const request = { ...address("new", { phone: null, channel, offer }), limits };
+      const result = await contacts.reserve({ ...request, nowMs: NOW, untilMs: NOW + 1 });
+      expect(result).toEqual(bar === null ? { status: "ok" } : { status: "barred", ...bar });
+      if (bar !== null) return;
+      const added = { ...known[0], token: "new", at: NOW, until: NOW + 1, channel, offer };
+      const fresh = { ...added, outcome: null, outcomeAt: 0, again: 0 };
+      const live = liveContacts(known, NOW, onceADay.keptMs);
+      expect(await of("m1")).toEqual(unionContacts(live, [fresh]));
+    };
+    await fc.assert(fc.asyncProperty(sets, policyArbitrary, channels, offers, run), {
+      numRuns: 150,
+    });
   });
 });
 

@@ -59,11 +59,11 @@ async function identityKeys(): Promise<string[]> {
 
 describe("an identity of an erased member", () => {
   it("stays gone when a write that names it only from before loses against the erasure", async () => {
-    const { members } = openTestCore(client);
+    const { members, suppressions } = openTestCore(client);
     await members.put("m1", { phone: "13800138001", visitors: ["v1"] });
     const late = new Late(client);
     late.before = () => members.erase("m1");
-    const writer = new Members(interrupted(), late, mergeStates, "CN");
+    const writer = new Members(interrupted(), late, mergeStates, "CN", suppressions);
     await expect(writer.patch("m1", { name: "Late" })).rejects.toMatchObject({
       code: "member_erased",
     });

@@ -508,6 +508,31 @@ describe("erasing", () => {
     expect(await identityKeys()).toEqual([]);
   });
 
+  it("refuses whoever names an identity of theirs, but not one that another member shares", async () => {
+    await put(a, { phone: PHONE, email: "own@x.org" });
+    await put(b, { phone: PHONE });
+    await core.members.erase(a);
+    const erased = { code: "member_erased" };
+    await expect(put(c, { email: "own@x.org" })).rejects.toMatchObject(erased);
+    await expect(core.members.resolveOrCreate({ email: "own@x.org" })).rejects.toMatchObject(
+      erased,
+    );
+    expect(await idBy(PHONE)).toBe(b);
+    await put(b, { phone: PHONE, name: "Still here" });
+    await core.members.erase(b);
+    await expect(core.members.resolveOrCreate({ phone: PHONE })).rejects.toMatchObject(erased);
+  });
+
+  it("lets an identity in again as somebody new", async () => {
+    const first = await core.members.resolveOrCreate({ phone: PHONE });
+    await core.members.erase(first);
+    const identity = { kind: "phone", value: PHONE } as const;
+    await core.suppressions.remove(identity, "test");
+    const second = await core.members.resolveOrCreate({ phone: PHONE });
+    expect(second).not.toBe(first);
+    expect(await idBy(PHONE)).toBe(second);
+  });
+
   it("takes with it a member whose merge into the erased one was cut off", async () => {
     await put(a, { phone: PHONE });
     await buy(a, 1);

@@ -65,8 +65,8 @@ describe("unmerge", () => {
     await world.send("m2", aPurchase());
     await apart("m1", "m2");
     const snapshot = await world.snapshot();
-    const { log: reader, store, client } = world;
-    const result = await rebuild({ reader, store, client, codec, combineProfiles });
+    const { log: reader, store, client, suppressions } = world;
+    const result = await rebuild({ reader, store, client, codec, combineProfiles, suppressions });
     expect(result).toMatchObject({ written: 0, unloggedCount: 0 });
     expect(await world.snapshot()).toEqual(snapshot);
     const events: Record<string, number> = {};

@@ -1,19 +1,21 @@
 /** Claims on contact places as decisions make them, under a policy of a test. */
-import { loadConfig } from "../../src/config.js";
+import { type ContactPolicyConfig, loadConfig } from "../../src/config.js";
 import { ContactStore, type ReserveResult } from "../../src/members/contact-store.js";
 import { ContactPolicy } from "../../src/policy/contact-policy.js";
 import type { RedisClient } from "../../src/redis/clients.js";
 
-/** One contact a day: with a member on each channel, and on each number. */
-export const onceADay = new ContactPolicy({
-  timezone: "Asia/Shanghai",
-  contactPolicy: {
-    ...loadConfig({}).contactPolicy,
-    caps: [
-      { per: "member", offer: false, max: 1, window: { rolling: "24h" } },
-      { per: "phone", offer: false, max: 1, window: { rolling: "24h" } },
-    ],
-  },
+export const aPolicy = (over: Partial<ContactPolicyConfig> = {}): ContactPolicy =>
+  new ContactPolicy({
+    timezone: "Asia/Shanghai",
+    contactPolicy: { ...loadConfig({}).contactPolicy, ...over },
+  });
+
+/** One contact a day: with a member, and on each number. */
+export const onceADay = aPolicy({
+  caps: [
+    { per: "member", offer: false, max: 1, window: { rolling: "24h" } },
+    { per: "phone", offer: false, max: 1, window: { rolling: "24h" } },
+  ],
 });
 
 export const openContacts = (

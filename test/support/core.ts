@@ -61,7 +61,8 @@ export function openTestCore(
   redeem?: Redeem,
 ): TestCore {
   const identities = new IdentityStore(client);
-  const members = new Members(store, identities, mergeStates, "CN");
+  const suppressions = new Suppressions({ client, store, secret: undefined });
+  const members = new Members(store, identities, mergeStates, "CN", suppressions);
   const codec = { decode: decodeState, fold, encode: encodeState };
   const finishMerge = (from: string) => members.finishMerge(from);
   const contacts = new ContactStore(client, { finishMerge, keptMs: CONTACTS_KEPT_MS });
@@ -69,9 +70,8 @@ export function openTestCore(
     keptMs: CONTACTS_KEPT_MS,
     defaultRegion: "CN",
   });
-  const writer = new MemberWriter(store, codec, finishMerge, contactEvents);
+  const writer = new MemberWriter(store, codec, finishMerge, suppressions, contactEvents);
   const products = new KnownProducts();
-  const suppressions = new Suppressions({ client, store, secret: undefined });
   const optOut = createOptOut({ members, suppressions, channels: ["phone", "sms", "email"] });
   const ingest = new Ingest(writer, members, products, limits, optOut, redeem);
   return {

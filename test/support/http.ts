@@ -9,6 +9,7 @@ import {
   recommendationExample,
   scoresExample,
 } from "../../src/http/examples.js";
+import { experimentReportExample } from "../../src/http/examples-reports.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
@@ -226,6 +227,7 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
         throw new CuecardError("decision_unknown", "no decision has this id");
       },
     },
+    reports: { experiments: async () => experimentReportExample },
     models: memoryModels,
     jobs: memoryJobs,
     keys: {

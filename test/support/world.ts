@@ -37,6 +37,8 @@ export class World {
   readonly writer: MemberWriter;
   log: EventLog;
 
+  private readonly isErased = (id: string): boolean => this.suppressions.isErased("member", id);
+
   private constructor(
     readonly redis: TestStore,
     readonly client: RedisClient,
@@ -44,9 +46,20 @@ export class World {
   ) {
     this.store = new MemberStore(client, 7, encodeRecord);
     this.suppressions = new Suppressions({ client, store: this.store, secret: undefined });
-    this.members = new Members(this.store, new IdentityStore(client), mergeStates, "CN");
-    this.writer = new MemberWriter(this.store, codec, (from) => this.members.finishMerge(from));
-    this.log = new EventLog(client, dataDir);
+    this.members = new Members(
+      this.store,
+      new IdentityStore(client),
+      mergeStates,
+      "CN",
+      this.suppressions,
+    );
+    this.writer = new MemberWriter(
+      this.store,
+      codec,
+      (from) => this.members.finishMerge(from),
+      this.suppressions,
+    );
+    this.log = new EventLog(client, dataDir, this.isErased);
   }
 
   static async open(): Promise<World> {
@@ -61,7 +74,7 @@ export class World {
     await this.flush();
     rmSync(this.dataDir, { recursive: true, force: true });
     this.dataDir = temporaryDir();
-    this.log = new EventLog(this.client, this.dataDir);
+    this.log = new EventLog(this.client, this.dataDir, this.isErased);
   }
 
   async flush(): Promise<void> {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { shapValues } from "../../src/scoring/shap.js";
 import { seededRandom } from "../../src/training/random.js";
-import { shapValues } from "../../src/training/shap.js";
 import { loadXgboost } from "../../src/training/xgboost.js";
 
 const xgboost = loadXgboost();

@@ -4,13 +4,30 @@
  * tree ensembles", algorithm 2, with the trees' own training rows as the background. About 2 ms a
  * row for 200 trees of depth 6: for `explain`, records and reports, not for the hot path.
  */
-import type { ParsedModel, Tree } from "./xgboost-json.js";
+
+/** As trees are read and trained; node 0 is the root, a leaf has `left` −1 and its output as `value`. */
+export interface ExplainedTree {
+  readonly left: ArrayLike<number>;
+  readonly right: ArrayLike<number>;
+  readonly feature: ArrayLike<number>;
+  readonly value: ArrayLike<number>;
+  /** 1: a missing value goes left. */
+  readonly defaultLeft: ArrayLike<number>;
+  /** Weight of the training rows that reached the node. */
+  readonly cover: ArrayLike<number>;
+}
+
+export interface ExplainedModel {
+  readonly trees: readonly ExplainedTree[];
+  readonly baseMargin: number;
+  readonly featureCount: number;
+}
 
 /**
  * Contributions on the margin scale, `featureCount + 1` long; the last entry is the bias, and all
  * of them add up to the row's margin. `row` holds NaN where a value is missing.
  */
-export function shapValues(model: ParsedModel, row: Float32Array): Float64Array {
+export function shapValues(model: ExplainedModel, row: Float32Array): Float64Array {
   const contributions = new Float64Array(model.featureCount + 1);
   contributions[model.featureCount] = model.baseMargin;
   for (const tree of model.trees) {
@@ -21,7 +38,7 @@ export function shapValues(model: ParsedModel, row: Float32Array): Float64Array 
 }
 
 /** Mean output of the subtree over the training rows, by their hessians. */
-function expectedValue(tree: Tree, node: number): number {
+function expectedValue(tree: ExplainedTree, node: number): number {
   if (tree.left[node] === -1) return tree.value[node];
   const [left, right] = [tree.left[node], tree.right[node]];
   const weighted =
@@ -29,7 +46,7 @@ function expectedValue(tree: Tree, node: number): number {
   return weighted / tree.cover[node];
 }
 
-function depthOf(tree: Tree, node = 0): number {
+function depthOf(tree: ExplainedTree, node = 0): number {
   if (tree.left[node] === -1) return 0;
   return 1 + Math.max(depthOf(tree, tree.left[node]), depthOf(tree, tree.right[node]));
 }
@@ -48,7 +65,7 @@ interface Incoming {
  * arrays, so that siblings see their parent's path unchanged.
  */
 class TreeWalk {
-  readonly #tree: Tree;
+  readonly #tree: ExplainedTree;
   readonly #row: Float32Array;
   readonly #contributions: Float64Array;
   readonly #feature: Int32Array;
@@ -57,7 +74,7 @@ class TreeWalk {
   /** Share of the feature subsets of each size that lead here. */
   readonly #weight: Float64Array;
 
-  constructor(tree: Tree, row: Float32Array, contributions: Float64Array) {
+  constructor(tree: ExplainedTree, row: Float32Array, contributions: Float64Array) {
     const depth = depthOf(tree) + 2;
     const size = (depth * (depth + 1)) / 2;
     this.#tree = tree;
