@@ -28,6 +28,7 @@ import { MemberStore } from "./members/member-store.js";
 import { Members } from "./members/members.js";
 import { Suppressions } from "./members/suppressions.js";
 import { ContactPolicy } from "./policy/contact-policy.js";
+import { addressOf } from "./policy/guards.js";
 import {
   closeRedis,
   connectRedis,
@@ -177,8 +178,9 @@ function contactParts(
   const contactPolicy = new ContactPolicy(config);
   const { keptMs } = contactPolicy;
   const contacts = new ContactStore(client, { finishMerge: finishMergeOf(members), keptMs });
-  const { defaultRegion } = config;
-  const contactEvents = new ContactEvents(contacts, { keptMs, defaultRegion });
+  const { defaultRegion, channels } = config;
+  const phoneChannels = channels.filter((one) => addressOf(one) === "phone").map(({ id }) => id);
+  const contactEvents = new ContactEvents(contacts, { keptMs, defaultRegion, phoneChannels });
   return { contactPolicy, contacts, contactEvents };
 }
 

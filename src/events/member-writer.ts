@@ -235,7 +235,8 @@ export class MemberWriter {
     }
     if (wanted.length > 0) throw contended(wanted.length);
     for (const pending of groups.flatMap(open)) {
-      pending.phone = bySubject.get(pending.subject)!.profile?.phone;
+      const { profile } = bySubject.get(pending.subject)!;
+      pending.phone = profile?.phone ?? profile?.phones?.[0];
     }
     await this.settleMoved(groups, bySubject);
     return bySubject;

@@ -290,7 +290,8 @@ class Rebuild {
     for (const { id, profile } of writes) if (profile != null) await onProfile?.(id, profile);
     for (const { id, profile } of stored) {
       const draft = drafts.get(id);
-      const { phone } = profile ?? draft?.profile(id, combineProfiles) ?? {};
+      const known = profile ?? draft?.profile(id, combineProfiles);
+      const phone = known?.phone ?? known?.phones?.[0];
       const made = draft?.contactEvents ?? [];
       if (made.length > 0)
         await contactEvents?.recordPhones(made.map((one) => ({ ...one, phone })));

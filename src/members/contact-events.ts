@@ -24,13 +24,17 @@ export interface ContactEvent {
 /** A longer name is kept as its digest: 64 of them have to fit into a member. */
 const TOKEN_MAX = 64;
 const CHANNEL_MAX = 64;
-const ON_A_NUMBER = new Set(["phone", "sms"]);
 const AT_ONCE = 64;
 
 export class ContactEvents {
   constructor(
     private readonly contacts: Pick<ContactStore, "recordAtPhone">,
-    private readonly options: { readonly keptMs: number; readonly defaultRegion: string },
+    private readonly options: {
+      readonly keptMs: number;
+      readonly defaultRegion: string;
+      /** Channels that reach somebody by their number. */
+      readonly phoneChannels: readonly string[];
+    },
   ) {}
 
   /** The contact this event is; null when it is none, or so old that no limit looks at it. */
@@ -69,8 +73,8 @@ export class ContactEvents {
   }
 
   /**
-   * Counts contacts on the number they were made on: `properties.phone`, else the member's for calls
-   * and text messages. Idempotent. Throws `store_unavailable`, `store_full`.
+   * Counts contacts on the number they were made on: `properties.phone`, else the member's on
+   * channels that use it. Idempotent. Throws `store_unavailable`, `store_full`.
    */
   async recordPhones(events: readonly ContactEvent[]): Promise<void> {
     const made = events.flatMap(({ subject, event, phone }) => {
@@ -97,7 +101,7 @@ export class ContactEvents {
       const parsed = parsePhone(properties.phone, this.options.defaultRegion);
       if (parsed.kind === "number") return parsed.e164;
     }
-    return ON_A_NUMBER.has(channel) ? phone : undefined;
+    return this.options.phoneChannels.includes(channel) ? phone : undefined;
   }
 }
 

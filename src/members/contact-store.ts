@@ -114,8 +114,10 @@ export class ContactStore {
     const { member, phone, at } = made;
     const contact = contactOf(made, at);
     const now = Math.max(at, nowMs);
+    // The member first: of one who was erased no trace is left at the number.
+    const reply = await this.atMember("record", member, contact, [], now);
     if (phone !== null) await this.atPhone("record", phone, contact, [], now);
-    return stood(await this.atMember("record", member, contact, [], now));
+    return stood(reply);
   }
 
   /** A contact made without a reservation; idempotent by token. */
@@ -141,9 +143,6 @@ export class ContactStore {
   async outcome(answer: ContactAnswer, nowMs: number = Date.now()): Promise<void> {
     const { member, phone, outcome, outcomeAt, counts } = answer;
     const now = Math.max(outcomeAt, nowMs);
-    if (counts && phone !== null) {
-      await this.atPhone("record", phone, contactOf(answer, outcomeAt), [], now);
-    }
     const contact = {
       ...contactOf(answer, outcomeAt),
       until: counts ? 0 : NOT_COUNTED,
@@ -152,6 +151,9 @@ export class ContactStore {
       again: outcome === "later" ? (answer.again ?? outcomeAt) : 0,
     };
     await this.atMember("answer", member, contact, [], now);
+    if (counts && phone !== null) {
+      await this.atPhone("record", phone, contactOf(answer, outcomeAt), [], now);
+    }
   }
 
   /** Contacts of each number (E.164), in the order asked; one pipeline a node. */
@@ -169,15 +171,6 @@ export class ContactStore {
   /** Counts a contact made on a number alone. */
   async recordAtPhone(phone: string, contact: Contact): Promise<void> {
     await this.atPhone("record", phone, contact, [], Math.max(contact.at, Date.now()));
-  }
-
-  /** Of an erased member: the numbers nobody else has. */
-  async forgetPhones(e164: readonly string[]): Promise<void> {
-    const outcomes = await groupedPipeline<number>(
-      this.client,
-      e164.map((phone) => ["del", phoneContactsKey(phone)]),
-    );
-    for (const { error } of outcomes) if (error !== undefined) throw toStoreError(error);
   }
 
   private async atPhone(

@@ -124,6 +124,9 @@ describe("reserving a contact", () => {
     await expect(claim(contacts, "m2", "d_1", { phone: PHONE })).rejects.toMatchObject({
       code: "member_erased",
     });
+    await expect(
+      contacts.confirm({ ...address("d_3", { member: "m2" }), at: NOW }),
+    ).rejects.toMatchObject({ code: "member_erased" });
     await expect(claim(contacts, "nobody", "d_2", { phone: PHONE })).rejects.toMatchObject({
       code: "member_unknown",
     });

@@ -69,6 +69,7 @@ export function openTestCore(
   const contactEvents = new ContactEvents(contacts, {
     keptMs: CONTACTS_KEPT_MS,
     defaultRegion: "CN",
+    phoneChannels: ["phone", "sms"],
   });
   const writer = new MemberWriter(store, codec, finishMerge, suppressions, contactEvents);
   const products = new KnownProducts();
