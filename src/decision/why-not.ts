@@ -48,7 +48,7 @@ export async function whyNot(
   }
   const candidate = fatesOf(trace).find((one) => one.product === product);
   if (candidate === undefined) {
-    return { ...none, fate: "not_a_candidate", ...whyNoCandidate(trace, product) };
+    return { ...none, fate: "not_a_candidate", ...whyNoCandidate(trace, product, record) };
   }
   const common = {
     product,
@@ -102,7 +102,11 @@ type Trace = NonNullable<Decided["trace"]>;
 function whyNoCandidate(
   { snapshot, request, artifacts }: Trace,
   product: string,
+  { verdict }: DecisionRecord,
 ): { code: string; text: string; sources: string[] } {
+  if (verdict.barredOffers.includes(product)) {
+    return { code: "offer_barred", text: BARRED.offer_barred!, sources: [] };
+  }
   const index = snapshot.indexOf.get(product);
   const code = index === undefined ? "product_unknown" : barOf(snapshot, request, index);
   if (code !== null) return { code, text: BARRED[code]!, sources: [] };
@@ -127,6 +131,7 @@ function barOf(snapshot: CatalogSnapshot, request: CandidateRequest, index: numb
 }
 
 const BARRED: Record<string, string> = {
+  offer_barred: "The member refused it lately, or was offered it as often as is allowed (guard 5).",
   product_unknown: "The catalog holds no product with this id.",
   in_cart: "It lies in the cart already.",
   excluded_by_request: "The request excluded it.",

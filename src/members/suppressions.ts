@@ -85,6 +85,8 @@ export class Suppressions {
   #secret: string | null = null;
   /** Hash → why; null until it was read once. */
   #copy: Map<string, SuppressionReason> | null = null;
+  /** Entries of the copy that are erasures: mostly none, and then nothing need be hashed. */
+  #erasures = 0;
   #version = NEVER;
   #asking: Promise<void> | undefined;
   #following: Promise<void> = Promise.resolve();
@@ -138,7 +140,7 @@ export class Suppressions {
 
   /** The identity was erased: nothing that names it is written or answered. */
   isErased(kind: SuppressionKind, value: string): boolean {
-    return this.#copy !== null && this.reasonFor(kind, value) === "erasure";
+    return this.#erasures > 0 && this.reasonFor(kind, value) === "erasure";
   }
 
   hashOf({ kind, value }: SuppressionIdentity): string {
@@ -319,6 +321,8 @@ export class Suppressions {
     );
     if (changes.length < 2 || changes[0]![0] !== this.#version) return false;
     for (const [id, [, hash, , reason]] of changes.slice(1)) {
+      if (copy.get(hash!) === "erasure") this.#erasures--;
+      if (reason === "erasure") this.#erasures++;
       if (reason === "") copy.delete(hash!);
       else copy.set(hash!, reason as SuppressionReason);
       this.#version = id;
@@ -332,17 +336,22 @@ export class Suppressions {
     // A store that was lost lacks the secret too: all processes must agree on one again.
     if (version === NEVER) this.#secret = await this.#openSecret();
     const copy = new Map<string, SuppressionReason>();
+    let erasures = 0;
     let cursor = "0";
     do {
       const [next, fields] = await this.#run(() =>
         this.#options.client.hscan(suppressionsKey, cursor, "COUNT", SCAN_COUNT),
       );
       for (let i = 0; i < fields.length; i += 2) {
-        copy.set(fields[i]!, (JSON.parse(fields[i + 1]!) as Kept).reason);
+        const { reason } = JSON.parse(fields[i + 1]!) as Kept;
+        // HSCAN may give a field twice.
+        if (reason === "erasure" && copy.get(fields[i]!) !== reason) erasures++;
+        copy.set(fields[i]!, reason);
       }
       cursor = next;
     } while (cursor !== "0");
     this.#copy = copy;
+    this.#erasures = erasures;
     this.#version = version;
   }
 

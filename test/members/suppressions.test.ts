@@ -86,6 +86,21 @@ describe("the suppression list", () => {
     expect(list.isErased("phone", PHONE.value)).toBe(true);
   });
 
+  it("knows of erasures as they come and go, one by one and all at once", async () => {
+    const [one, other] = [await open(), await open()];
+    await one.put(PHONE, asked);
+    await other.refresh();
+    for (let round = 0; round < 2; round++) {
+      await one.put(PHONE, erased);
+      await other.refresh();
+      expect(other.isErased("phone", PHONE.value)).toBe(true);
+      expect((await open()).isErased("phone", PHONE.value)).toBe(true);
+      await one.remove(PHONE, "test");
+      await other.refresh();
+      expect(other.isErased("phone", PHONE.value)).toBe(false);
+    }
+  });
+
   it("reads everything again when the changes it missed were trimmed, or the store was lost", async () => {
     const [one, other] = [await open(), await open()];
     await one.put(PHONE, asked);

@@ -20,7 +20,7 @@ import { walkRecords } from "../../src/leads/ranked-walk.js";
 import { combineProfiles } from "../../src/members/combine-profiles.js";
 import { memberInputSchema } from "../../src/members/profile.js";
 import { mastersOf } from "../../src/redis/clients.js";
-import { partitionOf, phoneContactsKey } from "../../src/redis/keys.js";
+import { callKey, partitionOf, phoneContactsKey } from "../../src/redis/keys.js";
 import { flush } from "../support/core.js";
 import {
   silentLogger,
@@ -222,10 +222,14 @@ async function aLife(): Promise<void> {
     { id: OTHERS[0]!, stage: "growth" },
   ]);
   await rankThem();
+  const decision = { id: "d_1", note: NAME };
+  const record = { kind: "decision", member: ID, at: Date.now(), decision } as const;
+  const commit = { partition: partitionOf(ID), members: [], records: [record], claims: [] };
+  expect(await core.store.commit([commit])).toEqual([{ status: "ok" }]);
   // A link whose write was cut off, contacts on the number, the answer of a call.
   await core.members.identities.link({ kind: "account", value: "somebody" }, ID);
   await core.client.set(phoneContactsKey(PHONE), `contact with ${PHONE}`);
-  await core.client.hset(`call:{p${partitionOf(ID)}}:call-1`, ID, NAME);
+  await core.client.hset(callKey(partitionOf(ID), "call-1"), ID, NAME);
   for (const id of [ID, OTHERS[0]!]) {
     await core.couponLedger.issue({ id: "c5", budget: 5 }, [id], `d_1_${partitionOf(id)}_x`, null);
   }
