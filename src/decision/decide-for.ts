@@ -264,6 +264,9 @@ async function offers(
   const limit = request.limit ?? placement.limit;
   // Nothing is drawn for whoever gets what everyone gets.
   const explorationShare = personal === null ? 0 : treatment.explorationShare;
+  // Of somebody who wants no personal offers nothing is remembered: everyone's price it is. Whoever is
+  // held out was promised what they were promised.
+  const held = verdict.personal ? decision.held : NOTHING_HELD;
   const { suggestions: chosen, unreached } = suggest({
     ...current,
     config,
@@ -273,15 +276,13 @@ async function offers(
     set,
     propensity: propensityOf(ranked, scored),
     margins: ranked?.margins ?? null,
-    // Of somebody who wants no personal offers nothing is remembered: everyone's price it is.
-    held: personal === null ? NOTHING_HELD : decision.held,
+    held,
     newCoupons: decision.canHold && treatment.coupons,
     channels,
     language,
     limit: explorationShare > 0 ? Math.max(limit, DRAWN_AMONG) : limit,
     now,
   });
-  const held = personal === null ? NOTHING_HELD : decision.held;
   const passed = lastLook(chosen, { ...decision, held }, facts, current.snapshot, dependencies);
   const { order, propensity: drawn } = drawAmongTop(passed, decision.seed, explorationShare);
   const suggestions = numbered(order.slice(0, limit));

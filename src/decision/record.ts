@@ -185,11 +185,8 @@ function countedOf(
 
 type Trace = NonNullable<Decided["trace"]>;
 
-function heldAmong(
-  { held }: Situation,
-  { personal, snapshot, set }: Trace,
-): DecisionRecord["held"] {
-  if (personal === null || held.size === 0) return [];
+function heldAmong({ held, verdict }: Situation, { snapshot, set }: Trace): DecisionRecord["held"] {
+  if (!verdict.personal || held.size === 0) return [];
   return Array.from(set.product, (index) => held.get(snapshot.products[index]!.id)).flatMap(
     (offer) => (offer === undefined ? [] : [[offer.product, offer.price, offer.coupon] as const]),
   );

@@ -33,6 +33,8 @@ export interface MemberOutcome {
 }
 
 const CONTACTS: ReadonlySet<string> = new Set(["call_outbound", "message_sent"]);
+/** What is asked about again for each span. */
+const TOLD: ReadonlySet<string> = new Set([...CONTACTS, "complaint_opened", "opt_out", "response"]);
 const ACCEPTED: ReadonlySet<unknown> = new Set(["accept", "convert"]);
 const ANSWERED: ReadonlySet<unknown> = new Set([...ACCEPTED, "reject", "later", "do_not_contact"]);
 
@@ -65,7 +67,7 @@ export class History {
   readonly firstAt: number;
   readonly #orders: readonly Order[];
   readonly #looseReturns: readonly Order[];
-  readonly #events: readonly MemberEvent[];
+  readonly #told: readonly MemberEvent[];
   readonly #purchases: readonly MemberEvent[];
   /** Instants at which a consent was taken back. */
   readonly #withdrawals: readonly number[];
@@ -73,19 +75,20 @@ export class History {
 
   constructor({ events, profiles }: ReplayedMember, stages: StagesConfig) {
     this.#stages = stages;
-    this.#events = events.map(({ event }) => event);
-    this.#purchases = this.#events.filter(({ type }) => type === "purchase");
+    const all = events.map(({ event }) => event);
+    this.#told = all.filter(({ type }) => TOLD.has(type));
+    this.#purchases = all.filter(({ type }) => type === "purchase");
     this.#withdrawals = profiles.flatMap(({ profile }) =>
       (profile.consents ?? []).flatMap(({ status, at }) =>
         status === "granted" || at === undefined ? [] : [at],
       ),
     );
     let firstAt = Number.POSITIVE_INFINITY;
-    for (const { at } of this.#events) firstAt = Math.min(firstAt, at);
+    for (const { at } of all) firstAt = Math.min(firstAt, at);
     for (const { at } of profiles) firstAt = Math.min(firstAt, at);
     this.firstAt = firstAt;
     const orders = ordersOf(this.#purchases);
-    this.#looseReturns = takeBack(this.#events, orders);
+    this.#looseReturns = takeBack(all, orders);
     this.#orders = [...orders.values()].sort((a, b) => a.at - b.at);
   }
 
@@ -98,7 +101,7 @@ export class History {
   }
 
   outcomeIn(span: Span): MemberOutcome {
-    const events = this.#events.filter(({ at }) => isIn(at, span));
+    const events = this.#told.filter(({ at }) => isIn(at, span));
     const sold = this.#orders.filter(({ at }) => isIn(at, span));
     const first = sold.filter((order) => order === this.#orders[0]);
     const repeat = sold.filter((order) => order !== this.#orders[0]);

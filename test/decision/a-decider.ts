@@ -13,6 +13,7 @@ import { createFeatureSchema } from "../../src/features/feature-schema.js";
 import { encodeState } from "../../src/features/state.js";
 import type { MemberRecord } from "../../src/members/member-store.js";
 import type { Consent, Profile } from "../../src/members/profile.js";
+import { encodeOffers, type HeldOffer } from "../../src/members/sticky-offers.js";
 import { ContactPolicy } from "../../src/policy/contact-policy.js";
 import { explainerOf } from "../../src/scoring/explainer.js";
 import { manifestFor } from "../../src/scoring/manifest.js";
@@ -66,9 +67,11 @@ export const granted = (...channels: string[]): Consent[] =>
 export interface AMember {
   profile?: Partial<Profile>;
   events?: readonly MemberEvent[];
+  /** What they were shown and what holds. */
+  offers?: readonly HeldOffer[];
 }
 
-function recordOf(id: string, { profile = {}, events = [] }: AMember): MemberRecord {
+function recordOf(id: string, { profile = {}, events = [], offers = [] }: AMember): MemberRecord {
   return {
     id,
     version: 1,
@@ -77,7 +80,7 @@ function recordOf(id: string, { profile = {}, events = [] }: AMember): MemberRec
     redirect: null,
     erased: false,
     contacts: null,
-    offers: null,
+    offers: offers.length === 0 ? null : encodeOffers(offers),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Experiment, Treatment } from "../../src/catalog/experiment.js";
 import type { RecommendationRequest } from "../../src/decision/answer.js";
 import type { DecideDependencies } from "../../src/decision/decide.js";
 import { recordOf } from "../../src/decision/record.js";
-import { anEvent, aPurchase } from "../support/builders.js";
+import { anEvent, aPurchase, NOW } from "../support/builders.js";
 import {
   aCoupon,
   aProduct,
@@ -90,6 +90,20 @@ describe("a member in an arm", () => {
     }
     const helped = await ask(treated({ hold: true }), { ...out, member: "complains" });
     expect(helped.doNotSell?.code).toBe("open_complaint");
+  });
+
+  it("is shown again what it was promised, whatever arm it is in since", async () => {
+    const [decision, until] = ["d_1_1_abcdefghijkl", NOW + 60_000];
+    const offers = [{ product: "third", price: 77, coupon: "half", until, decision }];
+    const world = { members: { m: { profile, events, offers } } };
+    for (const treatment of [{ hold: true }, { coupons: false }]) {
+      const records: ReturnType<typeof recordOf>[] = [];
+      const record: DecideDependencies["record"] = (one) => records.push(recordOf(one, config));
+      const answer = await ask(decider({ ...world, experiments: [all(treatment)] }, { record }));
+      const third = answer.suggestions.find(({ product }) => product?.id === "third");
+      expect(third).toMatchObject({ product: { price: 77 }, coupon: { id: "half" } });
+      expect(records[0]!.held).toEqual([["third", 77, "half"]]);
+    }
   });
 
   it("is held out of everything by the configuration alone", async () => {

@@ -38,9 +38,9 @@ describe("the uplift over the hold-out", () => {
   const SPENT = Math.exp(4 + 0.6 ** 2 / 2);
 
   it.each([
-    ["none", 0.2],
+    ["no uplift", 0.2],
     ["five points more buyers", 0.25],
-  ])("has the truth in its interval for about 95 %% of seeds: %s", (_, buying) => {
+  ])("has the truth in its interval in about 95 of 100 seeds, with %s", (_, buying) => {
     const truth = { conversion: buying - 0.2, netSalesPerMember: (buying - 0.2) * SPENT };
     const covered = { conversion: 0, netSalesPerMember: 0 };
     for (let seed = 1; seed <= SEEDS; seed++) {
