@@ -6,6 +6,7 @@ import { aPurchaseOf, type Json, type Serving, startServing } from "../support/s
 
 const settings = {
   experiments: { holdoutShare: 0.2 },
+  exploration: { share: 0.5 },
   // Whenever this test runs, somebody may be called.
   callingWindows: [{ jurisdiction: "*", from: "00:00", until: "24:00" }],
 };
@@ -58,6 +59,7 @@ describe("experiment records", () => {
 });
 
 const VISITED = 12;
+const AGAIN = 24;
 const DAY_MS = 86_400_000;
 const since = Date.now() - 40 * DAY_MS;
 const at = (days: number): number => since + days * DAY_MS;
@@ -79,6 +81,33 @@ describe("an experiment that runs", () => {
       seen.add(String(experiment === null));
     }
     expect(seen.size).toBe(2);
+  });
+
+  it("computed again draws and holds out the same, to the byte", async () => {
+    const products = ["one", "two", "three", "four"];
+    for (const id of products) {
+      await server.ok("PUT", `/v1/products/${id}`, { name: id, price: 50, margin: 20 });
+    }
+    const order = { type: "purchase", at: Date.now() - DAY_MS, order: "o", items: [] };
+    const seen = { drawn: new Set<number>(), heldOut: new Set<boolean>() };
+    for (let i = 0; i < AGAIN; i++) {
+      const member = `again ${i}`;
+      const items = [{ product: "one", quantity: 1, amount: 50 }];
+      const event = { ...order, id: `again ${i}`, order: `again ${i}`, member, items };
+      await server.ok("POST", "/v1/events", { events: [event] });
+      const body = { member, placement: "screen_pop", limit: 2 };
+      const { tookMs, ...answer } = await server.ok("POST", "/v1/recommendations", body);
+      const record = await server.ok("GET", `/v1/decisions/${answer.decisionId}`);
+      expect(record.experiment).toEqual(answer.experiment);
+      if (heldOut(member)) expect(record.drawn).toBe(1);
+      seen.drawn.add(record.drawn);
+      seen.heldOut.add(heldOut(member));
+      const path = `/v1/decisions/${answer.decisionId}/replay`;
+      const { tookMs: later, ...again } = await server.ok("POST", path);
+      expect(JSON.stringify(again)).toBe(JSON.stringify(answer));
+    }
+    expect([...seen.drawn].sort()).toEqual([0.5 / 3, 0.5 + 0.5 / 3, 1]);
+    expect(seen.heldOut.size).toBe(2);
   });
 
   it("is reported on: a planted uplift within its interval, and complaints that stop an arm", async () => {
@@ -117,7 +146,7 @@ describe("an experiment that runs", () => {
     expect(report).toMatchObject({ experiment: "planted", baseline: "holdout", unit: "member" });
     const [held, treated] = report.arms;
     // Whoever is held out of everything counts in no arm; those of the test before are in the log too.
-    expect(held.members + treated.members + report.outside).toBe(900 + VISITED);
+    expect(held.members + treated.members + report.outside).toBe(900 + VISITED + AGAIN);
     expect(treated.contacts.count).toBe(counted.treated);
     expect(held.contacts.count).toBe(0);
     const uplift = treated.uplift.netSalesPerMember;
