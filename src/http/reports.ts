@@ -15,7 +15,7 @@ const experiments = route({
   summary: "What an experiment came to",
   description:
     "Every member of the log counts in the arm its id says, decided about or not. Read from archive and " +
-    "store in a process of its own: on a long log this takes a minute. See docs/experiments.md for " +
+    "store in a process of its own: ten million events take minutes. See docs/experiments.md for " +
     "how each figure is counted. `experiment=holdout` is the permanent hold-out.",
   scopes: ["admin"],
   query: experimentReportQuerySchema,
