@@ -1,8 +1,14 @@
 /** Leads wired to the core: the guards' data, the models that serve, the ranked sets. */
+
+import type { Core, Followed } from "./core.js";
 import type { DecideDependencies } from "./decision/decide.js";
 import { treatmentFor } from "./decision/experiments.js";
-import { type MemberFacts, scoreMembers } from "./decision/member-scores.js";
-import { personOf } from "./decision/read-person.js";
+import {
+  type MemberFacts,
+  type ScoringDependencies,
+  scoreMembers,
+} from "./decision/member-scores.js";
+import { type PersonDependencies, personOf } from "./decision/read-person.js";
 import { languageOf } from "./decision/script.js";
 import type { DecisionParts } from "./decision-services.js";
 import type { LeadService } from "./http/services.js";
@@ -12,16 +18,26 @@ import { walkRecords } from "./leads/ranked-walk.js";
 import { identityOf } from "./members/identity.js";
 import { phoneOf } from "./policy/guards.js";
 
-export function leadService(parts: DecisionParts, deciding: DecideDependencies): LeadService {
-  const dependencies = rankDependencies(parts, deciding);
+export function leadService(
+  { core, followed }: Pick<DecisionParts, "core" | "followed">,
+  deciding: DecideDependencies,
+): LeadService {
+  const dependencies = rankDependencies(core, followed, deciding);
   return { rank: (request) => rankLeads(request, dependencies) };
 }
 
+/** The part of what decides that leads need too. */
+type Deciding = ScoringDependencies &
+  PersonDependencies &
+  Pick<DecideDependencies, "rules" | "onGuardStop">;
+
 export function rankDependencies(
-  { core, followed }: Pick<DecisionParts, "core" | "followed">,
-  deciding: DecideDependencies,
+  core: Pick<Core, "client" | "store" | "catalog">,
+  followed: { readonly heads: Pick<Followed["heads"], "manifest"> },
+  deciding: Deciding,
 ): RankDependencies {
-  const { client, store, config, suppressions, contacts, catalog } = core;
+  const { client, store, catalog } = core;
+  const { config, suppressions, contacts } = deciding;
   const sets = new RankedSets(client);
   const outbound = config.placements.filter(({ kind }) => kind === "outbound");
   return {

@@ -1,11 +1,11 @@
 /** When a lead may be contacted: the guards themselves are asked, now and at each instant they name. */
-import { windowFor, nextOpening } from "../policy/calling-window.js";
+import { nextOpening, windowFor } from "../policy/calling-window.js";
 import {
   type Bar,
   type GuardRules,
   type GuardSubject,
-  guardFirst,
   type GuardUse,
+  guardFirst,
   type Verdict,
 } from "../policy/guards.js";
 

@@ -62,7 +62,10 @@ function rhythm({ state }: LeadStory, now: number): [string, Words] | null {
   if (silence < DUE_FROM * meanDays) return null;
   if (silence < QUIET_FROM * meanDays) {
     const en = `Orders about every ${days(gap)}; the last order was ${ago(silence)}`;
-    return ["replenishment_due", { en, zh: `大约每${gap}天下单一次，上一单是${agoChinese(silence)}` }];
+    return [
+      "replenishment_due",
+      { en, zh: `大约每${gap}天下单一次，上一单是${agoChinese(silence)}` },
+    ];
   }
   const en = `Used to order about every ${days(gap)}; the last order was ${ago(silence)}`;
   return ["gone_quiet", { en, zh: `以前大约每${gap}天下单一次，上一单已是${agoChinese(silence)}` }];
@@ -73,7 +76,10 @@ function history({ state }: LeadStory, now: number): [string, Words] {
   if (count === 0) {
     const known = state.tenure === 0 ? 0 : wholeDaysSince(state.tenure, now);
     const en = known === 0 ? "No order yet" : `No order yet; first seen ${ago(known)}`;
-    return ["no_order_yet", { en, zh: known === 0 ? "还没有下过单" : `${known}天前认识，还没有下过单` }];
+    return [
+      "no_order_yet",
+      { en, zh: known === 0 ? "还没有下过单" : `${known}天前认识，还没有下过单` },
+    ];
   }
   const silence = wholeDaysSince(lastAt, now);
   const orders = count === 1 ? "One order" : `${count} orders`;

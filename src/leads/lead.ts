@@ -69,7 +69,9 @@ export function leadOf(found: Found, rank: number, context: LeadContext): Lead {
 
 /** One member is one lead of a campaign on a channel, however often they are ranked. */
 function leadIdOf(memberId: string, channel: string, campaign: string | null): string {
-  const digest = createHash("sha256").update(JSON.stringify([memberId, channel, campaign])).digest();
+  const digest = createHash("sha256")
+    .update(JSON.stringify([memberId, channel, campaign]))
+    .digest();
   return `l_${digest.subarray(0, LEAD_ID_BYTES).toString("base64url")}`;
 }
 

@@ -81,7 +81,7 @@ export const rankResponseSchema = z.object({
   walked: z.number().int().nullable().describe("Places of the ranked set walked; null: `members`."),
   rankedAt: time.nullable().describe("Instant the ranked set is of; null with `members`."),
   stale: z.boolean().describe("The set is of another model than serves, or older than 36 hours."),
-  stopped: z.enum(STOPS).describe("Why the walk ended: `bound` is 50,000 places, `deadline` 10 s."),
+  stopped: z.enum(STOPS).describe("Why the walk ended: `bound` is 50,000 places, `deadline` 30 s."),
   channel: z.string(),
   campaign: z.string().nullable(),
   degraded: z.array(z.enum(["untrained", "model_failed"])),

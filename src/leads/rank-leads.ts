@@ -57,10 +57,10 @@ export interface RankDependencies {
 }
 
 /** Read, judged and scored together: a few milliseconds of work. */
-const GROUP = 100;
+const GROUP = 64;
 /** On the event loop at once, about; others go between. */
 const TURN_MS = 5;
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 30_000;
 /** Places of a ranked set. */
 const WALK_MAX = 50_000;
 const STALE_MS = 36 * 3_600_000;
@@ -158,6 +158,8 @@ class Ranking {
 
   async takeAll(members: readonly MemberRef[]): Promise<void> {
     const { readRefs, refreshSuppressions } = this.dependencies;
+    // No model here scores it live: serving knows three heads.
+    if (this.request.by === "renewal") throw missing("renewal", true);
     for (let from = 0; from < members.length; from += GROUP) {
       if (this.leftMs() <= 0) {
         const detail = `${from} of ${members.length} members were ranked in ${DEADLINE_MS} ms`;
@@ -211,6 +213,7 @@ class Ranking {
   private async scored(members: readonly Judged[]): Promise<Judged[]> {
     const without = members.filter(({ scored }) => scored === undefined);
     if (without.length === 0) return [...members];
+    await this.breathe();
     const facts = without.map((member) => member.facts);
     const { scored, version, degraded } = await this.dependencies.scoreMembers(facts, this.now);
     this.degraded ??= degraded;
@@ -259,7 +262,14 @@ class Ranking {
     const head = by === "renewal" ? undefined : live[by];
     const real = score ?? head ?? null;
     const order = real ?? ruleScore(facts.state.orders, by, this.now);
-    return { facts, contacts: subject.contacts, score: real, order, scores: live, callable: callable! };
+    return {
+      facts,
+      contacts: subject.contacts,
+      score: real,
+      order,
+      scores: live,
+      callable: callable!,
+    };
   }
 
   async answer(walked: Walked | null): Promise<Omit<RankResponse, "tookMs">> {

@@ -11,7 +11,11 @@ const HORIZON_DAYS = 30;
  * 0 … 1, to sort by and never shown. `purchase`: 1 − e^(−30 × orders a day), halved by every 90 days of
  * silence. `churn` is its complement for who ordered at all; `renewal` goes by `purchase`.
  */
-export function ruleScore({ count, firstAt, lastAt }: OrdersState, by: RankedSet, now: number): number {
+export function ruleScore(
+  { count, firstAt, lastAt }: OrdersState,
+  by: RankedSet,
+  now: number,
+): number {
   if (count === 0) return 0;
   const silence = Math.max(0, daysSince(lastAt, now));
   const age = Math.max(AGE_MIN_DAYS, daysSince(firstAt, now));

@@ -1,5 +1,5 @@
 /** What became of those who are no leads: counts, and some of them by id. */
-import { barText, type BarCode, type Language } from "../policy/guard-texts.js";
+import { type BarCode, barText, type Language } from "../policy/guard-texts.js";
 import { EXAMPLES_MAX, type RankResponse } from "./rank-answer.js";
 
 /** What keeps somebody from being a lead that is no guard's matter. */

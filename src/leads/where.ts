@@ -60,7 +60,9 @@ export function compileWhere(text: string): Where {
   return {
     usesScores: fields.some(([, { scored }]) => scored === true),
     matches(facts, now, scored) {
-      const view = Object.fromEntries(fields.map(([name, { of }]) => [name, of(facts, now, scored)]));
+      const view = Object.fromEntries(
+        fields.map(([name, { of }]) => [name, of(facts, now, scored)]),
+      );
       try {
         return parsed(view) === true;
       } catch (error) {
@@ -89,7 +91,8 @@ function wholeNumbersAsDoubles(text: string): { whole: string; originOf: OriginO
     const { start, end } = node.range;
     if (node.op === "call" || node.op === "rcall") {
       if (node.args[0] === "matches") throw fault("regular expressions are not taken", start);
-      if (LOOPS.has(node.args[0]) && inLoop) throw fault("a loop within a loop is not taken", start);
+      if (LOOPS.has(node.args[0]) && inLoop)
+        throw fault("a loop within a loop is not taken", start);
     }
     if (node.op !== "value" || isIndex) continue;
     const isUnsigned = typeof node.args === "object" && /u$/i.test(text.slice(start, end));
