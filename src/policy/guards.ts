@@ -222,16 +222,24 @@ function arePersonal(
 
 /** Guard 5, by offer: on any channel that is open, so that a change of channel is no way round it. */
 function barredOffers(
-  { contacts }: GuardSubject,
+  { contacts, phoneContacts }: GuardSubject,
   { kind, instants }: GuardUse,
   open: readonly string[],
-  { contactPolicy }: GuardRules,
+  { contactPolicy, config }: GuardRules,
 ): string[] {
+  const offers = new Set([...contacts, ...phoneContacts].flatMap(({ offer }) => offer ?? []));
+  if (offers.size === 0) return [];
   const [at] = instants;
+  const byPhone = new Set(
+    config.channels.filter((one) => addressOf(one) === "phone").map(({ id }) => id),
+  );
+  const isBarredOn = (channel: string, offer: string): boolean => {
+    const phone = byPhone.has(channel) ? phoneContacts : [];
+    return contactPolicy.capBar(contacts, phone, channel, offer, at!) !== null;
+  };
   const isBarred = (offer: string): boolean =>
     kind === "outbound"
-      ? open.some((channel) => contactPolicy.capBar(contacts, [], channel, offer, at!) !== null)
+      ? open.some((channel) => isBarredOn(channel, offer))
       : contactPolicy.offerBar(contacts, offer, at!) !== null;
-  const offers = new Set(contacts.flatMap(({ offer }) => offer ?? []));
   return [...offers].filter(isBarred);
 }
