@@ -9,9 +9,11 @@ export interface CouponChoice {
   readonly cost: number;
 }
 
-function isValidAt(coupon: Coupon, now: number): boolean {
-  if (coupon.validFrom !== undefined && now < Date.parse(coupon.validFrom)) return false;
-  return coupon.validUntil === undefined || now < Date.parse(coupon.validUntil);
+/** At each of these instants, epoch milliseconds: the real clock and a dry run's own. */
+function isValidAt({ validFrom, validUntil }: Coupon, instants: readonly number[]): boolean {
+  const from = validFrom === undefined ? Number.NEGATIVE_INFINITY : Date.parse(validFrom);
+  const until = validUntil === undefined ? Number.POSITIVE_INFINITY : Date.parse(validUntil);
+  return instants.every((at) => at >= from && at < until);
 }
 
 /** A coupon that was promised: null when it has ended or was withdrawn since. */
@@ -19,22 +21,26 @@ export function heldCoupon(
   coupons: readonly Coupon[],
   id: string,
   price: number,
-  now: number,
+  instants: readonly number[],
 ): CouponChoice | null {
-  const coupon = coupons.find((one) => one.id === id && one.active && isValidAt(one, now));
+  const coupon = coupons.find((one) => one.id === id && one.active && isValidAt(one, instants));
   return coupon === undefined ? null : { coupon, cost: costOf(coupon, price) };
 }
 
 /**
- * Coupons this member may have at `now` (epoch milliseconds), whatever the product: asked once a
+ * Coupons this member may have at these instants, whatever the product: asked once a
  * request, since reading a date costs more than all that is asked of a candidate.
  */
-export const openCoupons = (coupons: readonly Coupon[], stage: string, now: number): Coupon[] =>
+export const openCoupons = (
+  coupons: readonly Coupon[],
+  stage: string,
+  instants: readonly number[],
+): Coupon[] =>
   coupons.filter(
     (coupon) =>
       coupon.active &&
       (coupon.stages === undefined || coupon.stages.includes(stage)) &&
-      isValidAt(coupon, now),
+      isValidAt(coupon, instants),
   );
 
 function fitsProduct(coupon: Coupon, { id, category }: Product, price: number): boolean {

@@ -277,11 +277,12 @@ async function offers(
     propensity: propensityOf(ranked, scored),
     margins: ranked?.margins ?? null,
     held,
-    newCoupons: decision.canHold && treatment.coupons,
+    newCoupons: decision.canHold && (treatment.coupons || !mayDiffer(verdict)),
     channels,
     language,
     limit: explorationShare > 0 ? Math.max(limit, DRAWN_AMONG) : limit,
     now,
+    instants: decision.use.instants,
   });
   const passed = lastLook(chosen, { ...decision, held }, facts, current.snapshot, dependencies);
   const { order, propensity: drawn } = drawAmongTop(passed, decision.seed, explorationShare);
@@ -301,6 +302,12 @@ async function offers(
     drawn,
   };
 }
+
+/**
+ * Whether an arm may keep a coupon from somebody: not where everybody gets the same (guard 7), nor where
+ * nobody's coupons are chosen person by person (guard 10).
+ */
+const mayDiffer = ({ personal, personalCoupons }: Verdict): boolean => personal && personalCoupons;
 
 const numbered = (order: readonly Suggestion[]): Suggestion[] =>
   order.map((one, i) => (one.rank === i + 1 ? one : { ...one, rank: i + 1 }));

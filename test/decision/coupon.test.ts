@@ -13,7 +13,7 @@ const choose = (coupons: readonly Coupon[], one: Product = product, share = HALF
   return found === null ? null : [found.coupon.id, found.cost];
 };
 const isOpen = (more: Partial<Coupon>, stage = "new", now = NOW) =>
-  openCoupons([aCoupon("c", more)], stage, now).length === 1;
+  openCoupons([aCoupon("c", more)], stage, [now]).length === 1;
 const iso = (offsetMs: number) => new Date(NOW + offsetMs).toISOString();
 
 describe("a coupon is open", () => {
