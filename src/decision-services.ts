@@ -47,6 +47,7 @@ export function decideDependencies({
   clock,
 }: DecisionParts): DecideDependencies {
   const { config, schema, store, members, catalog, logger, suppressions, contacts } = core;
+  const { couponLedger } = core;
   const hash = decidingHash(config);
   return {
     config,
@@ -54,6 +55,7 @@ export function decideDependencies({
     suppressions,
     contacts,
     clock,
+    couponLedger,
     rules: { config, contactPolicy: core.contactPolicy },
     onGuardStop(guard) {
       metrics.guardStops.inc({ guard });

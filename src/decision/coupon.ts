@@ -1,5 +1,6 @@
 /** Which coupon goes with a suggestion: the plain default, published eligibility only. */
 
+import { isLimited } from "../catalog/coupon-ledger.js";
 import type { Coupon, Product } from "../catalog/records.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 
@@ -35,13 +36,21 @@ export const openCoupons = (
   coupons: readonly Coupon[],
   stage: string,
   instants: readonly number[],
+  { limitedCoupons, withheld }: LimitedCoupons,
 ): Coupon[] =>
   coupons.filter(
     (coupon) =>
       coupon.active &&
       (coupon.stages === undefined || coupon.stages.includes(stage)) &&
+      (!isLimited(coupon) || (limitedCoupons && !withheld.has(coupon.id))) &&
       isValidAt(coupon, instants),
   );
+
+/** Of coupons there are only so many of: whether any may be shown, and which not. */
+export interface LimitedCoupons {
+  readonly limitedCoupons: boolean;
+  readonly withheld: ReadonlySet<string>;
+}
 
 function fitsProduct(coupon: Coupon, { id, category }: Product, price: number): boolean {
   if (coupon.products !== undefined && !coupon.products.includes(id)) return false;
@@ -59,7 +68,8 @@ const costOf = (coupon: Coupon, price: number): number =>
 
 /**
  * The dearest of the open coupons that fits the product (a catalog index) and that its margin can
- * bear; null when there is none. `maxMarginShare`: share of the margin a coupon may cost at most.
+ * bear; null when there is none. Published facts alone decide, so that everybody of a group the coupons
+ * are open to gets the same: guard 10 asks for no less. `maxMarginShare`: share of the margin a coupon may cost at most.
  */
 export function chooseCoupon(
   open: readonly Coupon[],

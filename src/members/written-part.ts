@@ -11,7 +11,7 @@ export const blank = (id: string, input: MemberInput = {}): Profile => ({
 });
 
 /**
- * `base` picks what stays of what was known (PUT: refusals, PATCH: all). Attributes are joined by name,
+ * `base` picks what stays of what was known (PUT: what protects, PATCH: all). Attributes are joined by name,
  * consents by channel and purpose.
  */
 export function writtenPart(
@@ -36,8 +36,16 @@ export function writtenPart(
   };
 }
 
-/** What a PUT leaves of what was known: words of refusal, which only a later consent lifts. */
-export function refusalsOf({ consents }: MemberInput): MemberInput {
-  const refusals = consents?.filter(({ status }) => status !== "granted") ?? [];
-  return refusals.length === 0 ? {} : { consents: refusals };
+/**
+ * What a PUT leaves of what was known: words of refusal, which only a later consent lifts, and whatever
+ * else protects the member, which only a word against it lifts (`false`, `on`).
+ */
+export function protectionOf(known: MemberInput): MemberInput {
+  const refusals = known.consents?.filter(({ status }) => status !== "granted") ?? [];
+  return {
+    ...(refusals.length === 0 ? {} : { consents: refusals }),
+    ...(known.doNotContact === true ? { doNotContact: true } : {}),
+    ...(known.vulnerable === true ? { vulnerable: true } : {}),
+    ...(known.personalization === "off" ? { personalization: "off" } : {}),
+  };
 }

@@ -232,17 +232,21 @@ function barredOffers(
   { contacts, phoneContacts }: GuardSubject,
   { kind, instants }: GuardUse,
   open: readonly string[],
-  { config, contactPolicy }: GuardRules,
+  { contactPolicy, config }: GuardRules,
 ): string[] {
+  const offers = new Set([...contacts, ...phoneContacts].flatMap(({ offer }) => offer ?? []));
+  if (offers.size === 0) return [];
   const [at] = instants;
-  const channels = config.channels.filter(({ id }) => open.includes(id));
+  const byPhone = new Set(
+    config.channels.filter((one) => addressOf(one) === "phone").map(({ id }) => id),
+  );
+  const isBarredOn = (channel: string, offer: string): boolean => {
+    const phone = byPhone.has(channel) ? phoneContacts : [];
+    return contactPolicy.capBar(contacts, phone, channel, offer, at!) !== null;
+  };
   const isBarred = (offer: string): boolean =>
     kind === "outbound"
-      ? channels.some((channel) => {
-          const phone = addressOf(channel) === "phone" ? phoneContacts : [];
-          return contactPolicy.capBar(contacts, phone, channel.id, offer, at!) !== null;
-        })
+      ? open.some((channel) => isBarredOn(channel, offer))
       : contactPolicy.offerBar(contacts, offer, at!) !== null;
-  const offers = new Set([...contacts, ...phoneContacts].flatMap(({ offer }) => offer ?? []));
   return [...offers].filter(isBarred);
 }
