@@ -21,9 +21,9 @@ export interface CandidateReason {
 
 type Template = (params: ReasonParams) => string;
 
-const days = (n: string | number): string => (Number(n) === 1 ? "1 day" : `${n} days`);
-const ago = (n: string | number): string => (Number(n) === 0 ? "today" : `${days(n)} ago`);
-const agoChinese = (n: string | number): string => (Number(n) === 0 ? "今天" : `${n}天前`);
+export const days = (n: string | number): string => (Number(n) === 1 ? "1 day" : `${n} days`);
+export const ago = (n: string | number): string => (Number(n) === 0 ? "today" : `${days(n)} ago`);
+export const agoChinese = (n: string | number): string => (Number(n) === 0 ? "今天" : `${n}天前`);
 
 const english: Record<ReasonCode, Template> = {
   asked_for_later: () => "You asked us to come back to this",

@@ -125,9 +125,9 @@ export class MemberWriter {
       await backOff(round);
       open = await this.attempt(open, refreshed);
     }
-    const written = groups.flatMap(({ events }) => events);
+    const contacts = contactsAmong(groups);
     // Of a repeat as well: the writer of the first may have died before this.
-    await this.contacts?.recordPhones(written.filter(({ outcome }) => outcome !== "member_erased"));
+    if (contacts.length > 0) await this.contacts?.recordPhones(contacts);
   }
 
   /** The tombstone goes with the last bytes: from then on the list tells who must not come back. */
@@ -234,9 +234,9 @@ export class MemberWriter {
       wanted = redirected;
     }
     if (wanted.length > 0) throw contended(wanted.length);
-    for (const pending of groups.flatMap(open)) {
-      const { profile } = bySubject.get(pending.subject)!;
-      pending.phone = profile?.phone ?? profile?.phones?.[0];
+    for (const pending of contactsAmong(groups)) {
+      const profile = bySubject.get(pending.subject)?.profile;
+      pending.phone ??= profile?.phone ?? profile?.phones?.[0];
     }
     await this.settleMoved(groups, bySubject);
     return bySubject;
@@ -344,6 +344,19 @@ export class MemberWriter {
       members[0] === undefined ? partitionOfGroup(group) : partitionOf(members[0].id);
     return { commit: { partition, members, records, claims, ledger: group.ledger }, claimants };
   }
+}
+
+/** Few events are contacts: the others are passed over at the cost of a look. */
+function contactsAmong(groups: readonly WriteGroup[]): PendingEvent[] {
+  const contacts: PendingEvent[] = [];
+  for (const { events } of groups) {
+    for (const pending of events) {
+      const { type } = pending.event;
+      const isContact = type === "call_outbound" || type === "message_sent";
+      if (isContact && pending.outcome !== "member_erased") contacts.push(pending);
+    }
+  }
+  return contacts;
 }
 
 /** A group without events may still have records or a ledger entry to write. */

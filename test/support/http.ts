@@ -10,6 +10,7 @@ import {
   scoresExample,
 } from "../../src/http/examples.js";
 import { experimentReportExample } from "../../src/http/examples-reports.js";
+import { rankLeadsExample } from "../../src/http/examples-leads.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
@@ -214,6 +215,7 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
     pop: async () => ({ contentType: "application/json", text: "{}" }),
     popFallback: () => ({ contentType: "application/json", text: "{}" }),
     ingestEvents: async (events) => ({ accepted: events.length, duplicates: 0, rejected: [] }),
+    leads: { rank: async () => rankLeadsExample.response },
     members: memoryMembers(),
     products: memoryProducts(),
     coupons: memoryCoupons(),
