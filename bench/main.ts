@@ -4,8 +4,10 @@ import { shipDemoModels } from "./demo-models.js";
 import { benchEvents } from "./events.js";
 import { explainDecisions } from "./explain-decisions.js";
 import { benchGrowth } from "./growth.js";
+import { benchGuards } from "./guards.js";
 import { benchImport } from "./import.js";
 import { benchMemory } from "./memory.js";
+import { benchPop } from "./pop.js";
 import { profileServing } from "./profile.js";
 import { benchQuality } from "./quality.js";
 import { benchScoring } from "./scoring.js";
@@ -46,6 +48,11 @@ const BENCHES: Record<string, Bench> = {
     about: "from nothing to ready with 100,000 products, step by step",
     run: benchStart,
   },
+  guards: {
+    about:
+      "a million random decisions judged by an oracle of its own (--count, --seed, --only BLOCK)",
+    run: benchGuards,
+  },
   growth: {
     about: "requests, memory and jobs with ten and a hundred times the members or products",
     run: benchGrowth,
@@ -53,6 +60,10 @@ const BENCHES: Record<string, Bench> = {
   swap: {
     about: "recommendations while a model is trained, and while models are swapped",
     run: benchSwap,
+  },
+  pop: {
+    about: "the pop lookup at a fixed rate, alone and beside a running import",
+    run: benchPop,
   },
   events: {
     about: "events over HTTP in batches beside a bare handler; acknowledged to visible",
@@ -83,6 +94,7 @@ const { positionals, values } = parseArgs({
     everyone: { type: "string", default: "1000000" },
     seed: { type: "string", default: "1" },
     rows: { type: "string", default: "1000000" },
+    count: { type: "string", default: "1000000" },
     products: { type: "string", default: "100000" },
     rate: { type: "string", default: "200" },
     "member-sizes": { type: "string", default: "10000,100000,1000000" },
@@ -109,6 +121,7 @@ if (bench === undefined) {
     everyone: Number(values.everyone),
     seed: Number(values.seed),
     rows: Number(values.rows),
+    count: Number(values.count),
     products: Number(values.products),
     rate: Number(values.rate),
     memberSizes: values["member-sizes"].split(",").map(Number),

@@ -9,8 +9,8 @@ import {
   recommendationExample,
   scoresExample,
 } from "../../src/http/examples.js";
-import { experimentReportExample } from "../../src/http/examples-reports.js";
 import { rankLeadsExample } from "../../src/http/examples-leads.js";
+import { experimentReportExample } from "../../src/http/examples-reports.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
