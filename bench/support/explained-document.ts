@@ -40,7 +40,7 @@ function sectionOf(one: Explained, number: number, language: Language): string {
   const words = WORDS[language];
   const several = one.asked.length > 1;
   const parts = one.asked.flatMap((asked) => [
-    ...(several ? [`### ${asked.said}`] : []),
+    ...(several ? [`### ${asked.said.replace(/[.。]$/, "")}`] : []),
     part(words.screen, screenOf(asked.answer, one, words)),
     part(words.why, whyOf(asked, one, language)),
     part(words.later, [laterOf(asked, one, words)]),
@@ -51,7 +51,11 @@ function sectionOf(one: Explained, number: number, language: Language): string {
   const replayed = one.replayedBytes === null ? [] : [words.replayed(one.replayedBytes)];
   return [
     `## ${number}. ${one.heading}`,
-    part(words.who, [[one.who, stageOf(one, words), ...about].join(words.space)]),
+    part(words.who, [
+      [one.who, stageOf(one, words), ...about, words.now(timeOf(one.at, one.zones, words))].join(
+        words.space,
+      ),
+    ]),
     ...parts,
     ...(fates.length === 0 ? [] : [part(words.whyNot, fates)]),
     ...(replayed.length === 0 ? [] : [part(words.again, replayed)]),
@@ -100,19 +104,14 @@ function offerOf({ kind, product, coupon, channel }: Suggestion, words: Words): 
 
 function whyOf({ answer, coupon }: Asked, one: Explained, language: Language): string[] {
   const words = WORDS[language];
-  const lines = (answer.blocked ?? []).map(({ guard, code, channel, until }) =>
-    words.bar({
-      guard,
-      channel: channel === null ? null : (words.channels[channel] ?? channel),
-      text: barText(code as BarCode, language),
-      until: until === null ? null : timeOf(Date.parse(until), one.zones, words),
-    }),
-  );
+  const lines = barsOf(answer, one, language);
   const [first, second] = answer.suggestions;
   if (!answer.member.known) lines.push(words.stranger);
-  else if (first?.product != null && answer.explanation?.contributions === null) {
+  else if (
+    answer.explanation !== undefined &&
+    Object.keys(answer.explanation.features).length === 0
+  )
     lines.push(words.everyone);
-  }
   if (first?.product == null) return lines.length === 0 ? [words.care] : lines;
   lines.push(words.reasons(first.reasons.map(({ text }) => text)));
   const told = strongest(answer, first.product.id, words);
@@ -123,6 +122,30 @@ function whyOf({ answer, coupon }: Asked, one: Explained, language: Language): s
   if (coupon !== null) lines.push(words.coupon(coupon));
   if (second?.product != null) lines.push(secondOf(first, second, words));
   return lines;
+}
+
+/** What the guards closed; channels closed by one guard for one time together. */
+function barsOf(
+  { blocked = [] }: RecommendationResponse,
+  { zones }: Explained,
+  language: Language,
+): string[] {
+  const words = WORDS[language];
+  const closed = new Map<string, string[]>();
+  for (const { guard, code, channel, until } of blocked) {
+    const key = JSON.stringify([guard, code, until]);
+    const named = channel === null ? [] : [words.channels[channel] ?? channel];
+    closed.set(key, [...(closed.get(key) ?? []), ...named]);
+  }
+  return [...closed].map(([key, channels]) => {
+    const [guard, code, until] = JSON.parse(key) as [number, BarCode, string | null];
+    return words.bar({
+      guard,
+      channel: channels.length === 0 ? null : channels.join(words.comma),
+      text: barText(code, language),
+      until: until === null ? null : timeOf(Date.parse(until), zones, words),
+    });
+  });
 }
 
 function secondOf(first: Suggestion, second: Suggestion, words: Words): string {

@@ -30,7 +30,7 @@ export interface Situation {
   readonly record: Partial<MemberInput>;
   /** Their life, without ids. */
   readonly life: readonly Omit<EventInput, "id" | "member">[];
-  /** On the do-not-contact list with their number. */
+  /** On the do-not-contact list. */
   readonly suppressed?: boolean;
   /** "Why not?" is asked of these, once. */
   readonly whyNot?: readonly string[];
@@ -93,11 +93,11 @@ export function createSituations(world: DemoWorld, now: number): Situation[] {
         zh: "搭配推荐，以及为什么用这张优惠券",
       },
       who: {
-        en: "A new member with one order, a toner six weeks ago. On the phone a hyaluronic serum goes into the cart.",
-        zh: "新会员，六周前买过一次爽肤水。通话中把玻尿酸精华放入购物车。",
+        en: "A new member with one order, a toner nine days ago. On the phone a hyaluronic serum goes into the cart.",
+        zh: "新会员，九天前买过一次爽肤水。通话中把玻尿酸精华放入购物车。",
       },
       names: { en: "Ella Liu", zh: "刘洋" },
-      life: [order(42, "Toner 50 ml")],
+      life: [order(9, "Toner 50 ml")],
       asks: [
         {
           said: calls,
@@ -149,8 +149,8 @@ export function createSituations(world: DemoWorld, now: number): Situation[] {
       id: "do_not_contact",
       heading: { en: "On the do-not-contact list", zh: "在免打扰名单中" },
       who: {
-        en: "A skincare buyer whose phone number is on the do-not-contact list.",
-        zh: "购买护肤品的会员，手机号码在免打扰名单中。",
+        en: "A skincare buyer who is on the do-not-contact list.",
+        zh: "购买护肤品的会员，已在免打扰名单中。",
       },
       names: { en: "Mia Zhang", zh: "张敏" },
       life: lifeOf("doNotContact"),
@@ -183,12 +183,17 @@ export function createSituations(world: DemoWorld, now: number): Situation[] {
         zh: "今早已联系过，同一款茶也推荐过两次",
       },
       who: {
-        en: "A jasmine tea drinker whom we called this morning and nine days ago, both times about jasmine tea.",
-        zh: "爱喝茉莉花茶的会员，今早和九天前我们都打过电话，两次都推荐了茉莉花茶。",
+        en: "A member who buys jasmine tea every month and honey every forty days. We called this morning and nine days ago, both times about jasmine tea.",
+        zh: "每月购买茉莉花茶、约每四十天购买蜂蜜的会员。今早和九天前我们都打过电话，两次都推荐了茉莉花茶。",
       },
       names: { en: "Sam Sun", zh: "孙强" },
       life: [
-        ...[120, 90, 61, 31].map((days) => order(days, "Jasmine Green Tea 100 g")),
+        order(120, "Jasmine Green Tea 100 g", "Wildflower Honey 1 kg"),
+        order(90, "Jasmine Green Tea 100 g"),
+        order(80, "Wildflower Honey 1 kg"),
+        order(61, "Jasmine Green Tea 100 g"),
+        order(40, "Wildflower Honey 1 kg"),
+        order(31, "Jasmine Green Tea 100 g"),
         called(9 * 24, "Jasmine Green Tea 100 g"),
         called(1.5, "Jasmine Green Tea 100 g"),
       ],
@@ -234,7 +239,7 @@ export function createSituations(world: DemoWorld, now: number): Situation[] {
       names: { en: "Jane Chen", zh: "陈静" },
       life: lifeOf("successor"),
       whyNot: [
-        product("Infant Formula Stage 1 800 g"),
+        product("Infant Formula Stage 2 800 g"),
         product("Toddler Formula Stage 3 800 g"),
         product("Goose Down Quilt Grey"),
         product("Espresso Machine Premium"),

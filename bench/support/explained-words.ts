@@ -3,12 +3,17 @@ import type { RecommendationResponse, Suggestion } from "../../src/decision/answ
 
 type Stage = NonNullable<RecommendationResponse["member"]["stage"]>;
 
-/** A coupon beside the others that were open and fit. */
-export interface CouponTold {
+export interface CouponCost {
   readonly label: string;
   readonly cost: number;
+}
+
+/** The coupon chosen, if any, beside the others that were open to this stage and fit the product. */
+export interface CouponTold {
+  readonly chosen: CouponCost | null;
   readonly margin: number;
-  readonly others: readonly { readonly label: string; readonly cost: number }[];
+  readonly less: readonly CouponCost[];
+  readonly tooDear: readonly CouponCost[];
 }
 
 export interface Words {
@@ -23,6 +28,7 @@ export interface Words {
   readonly again: string;
   readonly space: string;
   readonly or: string;
+  readonly comma: string;
   readonly nothing: string;
   readonly care: string;
   readonly stranger: string;
@@ -33,6 +39,8 @@ export interface Words {
   money(amount: number): string;
   time(at: number, zone: string): string;
   stage(name: string | null, stage: string | null): string;
+  /** What time it is there. */
+  now(when: string): string;
   doNotSell(text: string): string;
   offer(of: {
     kind: string;
@@ -81,7 +89,9 @@ const PLACES: Readonly<Record<string, readonly [en: string, zh: string]>> = {
   "America/New_York": ["New York", "纽约时间"],
   "Pacific/Honolulu": ["Honolulu", "檀香山时间"],
 };
-const percent = (share: number): string => `${Math.round(share * 100)} %`;
+const percent = (share: number): string => `${(share * 100).toFixed(share < 0.01 ? 1 : 0)} %`;
+const costsOf = (coupons: readonly CouponCost[]): string =>
+  coupons.map(({ label, cost }) => `“${label}” (${yuan(cost)})`).join(", ");
 const yuan = (amount: number): string => `¥${amount.toFixed(2)}`;
 const listOf = (of: Readonly<Record<string, string | number | null>>, none: string): string =>
   Object.entries(of)
@@ -103,6 +113,7 @@ const en: Words = {
   again: "Computed again.",
   space: " ",
   or: ", which is ",
+  comma: ", ",
   nothing: "Nothing is offered, and nobody is contacted.",
   care: "Nothing is sold here.",
   stranger: "Nobody is known under this number: what everyone gets, at everyone's price.",
@@ -136,26 +147,32 @@ const en: Words = {
       ...(name === null ? [] : [`Name on the screen: ${name}.`]),
       ...(stage === null ? [] : [`Stage: ${stage}.`]),
     ].join(" "),
+  now: (when) => `It is ${when}.`,
   doNotSell: (text) => `Do not sell: “${text}”`,
   offer: ({ kind, name, price, coupon, channel }) =>
     `${kind}: ${name}${price === null ? "" : `, ${price}`}, ${coupon === null ? "no coupon" : `coupon “${coupon}”`}` +
     `${channel === null ? "" : `, by ${channel}`}.`,
   contactAt: (when) => `Best time: ${when}.`,
-  script: (text) => `The agent reads: “${text}”`,
+  script: (text) => `The agent reads: *${text}*`,
   bar: ({ guard, channel, text, until }) =>
-    `Guard ${guard} closed ${channel ?? "selling"}: “${text}” ${until === null ? "It does not open by itself." : `Until ${until}.`}`,
-  reasons: (texts) => `Reasons: ${texts.join("; ")}.`,
+    `Guard ${guard} closed ${channel ?? "selling"}: “${text}” ${until === null ? "Time alone does not open it." : `Until ${until}.`}`,
+  reasons: (texts) => `Reasons: ${texts.map((text) => `“${text}”`).join(", ")}.`,
   contributions: (texts) => `What moved its place most: ${texts.join("; ")}.`,
   contribution: (words, value) =>
     `${words} (${value > 0 ? "for it" : "against it"}, ${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(2)})`,
   worth: (chance, value) =>
     `Chance that they buy it within 30 days: ${percent(chance)}. Expected value, chance × margin left after the coupon less the cost of the contact: ${value}.`,
-  coupon: ({ label, cost, margin, others }) =>
-    `Why this coupon: of the coupons open to this group that fit the product, “${label}” is worth most to the member. It costs ${yuan(cost)} of a ` +
-    `margin of ${yuan(margin)}; at most half may go.` +
-    (others.length === 0
-      ? " No other fits."
-      : ` Less: ${others.map((one) => `“${one.label}” (${yuan(one.cost)})`).join(", ")}.`),
+  coupon: ({ chosen, margin, less, tooDear }) =>
+    [
+      chosen === null
+        ? "Why no coupon: none that is open to this group and fits the product may be given."
+        : `Why this coupon: of the coupons open to this group that fit the product, “${chosen.label}” is worth most to the member. It costs ` +
+          `${yuan(chosen.cost)} of a margin of ${yuan(margin)}; at most half may go.`,
+      ...(less.length === 0 ? [] : [`Worth less: ${costsOf(less)}.`]),
+      ...(tooDear.length === 0
+        ? []
+        : [`Too dear: ${costsOf(tooDear)}, more than half of the margin of ${yuan(margin)}.`]),
+    ].join(" "),
   second: (name, worth) =>
     worth === null
       ? `Second came ${name}.`
@@ -180,7 +197,7 @@ const en: Words = {
 const zh: Words = {
   title: "# 十个决策，逐一说明",
   preface:
-    "以下都是产品在演示数据上的真实回答：`npm run bench explain` 通过HTTP提问并生成本文件。坐席话术、推荐理由、保护规则的说明和特征名称，" +
+    "以下都是产品在演示数据上的真实回答：`npm run bench explain` 通过HTTP提问并生成本文件。坐席话术、推荐理由、硬性限制的说明和特征名称，" +
     "均为产品自己的文字。会员均为虚构。所有提问都在同一时刻：上海时间周二10:30。[English](explained-decisions.md)",
   who: "会员：",
   screen: "坐席屏幕：",
@@ -191,6 +208,7 @@ const zh: Words = {
   again: "重新计算：",
   space: "",
   or: "，即",
+  comma: "、",
   nothing: "不推荐任何产品，也不联系会员。",
   care: "此处不推销。",
   stranger: "该号码没有对应的会员：与所有人相同的推荐，与所有人相同的价格。",
@@ -223,29 +241,35 @@ const zh: Words = {
       ...(name === null ? [] : [`屏幕显示姓名：${name}。`]),
       ...(stage === null ? [] : [`阶段：${stage}。`]),
     ].join(""),
+  now: (when) => `此时为${when}。`,
   doNotSell: (text) => `不推销：“${text}”`,
   offer: ({ kind, name, price, coupon, channel }) =>
     `${kind}：${name}${price === null ? "" : `，${price}`}，${coupon === null ? "无优惠券" : `优惠券“${coupon}”`}` +
     `${channel === null ? "" : `，渠道：${channel}`}。`,
   contactAt: (when) => `最佳联系时间：${when}。`,
-  script: (text) => `话术：“${text}”`,
+  script: (text) => `话术：*${text}*`,
   bar: ({ guard, channel, text, until }) =>
-    `保护规则${guard}关闭了${channel ?? "推销"}：“${text}”${until === null ? "不会自动恢复。" : `至${until}。`}`,
-  reasons: (texts) => `理由：${texts.join("；")}。`,
+    `硬性限制${guard}关闭了${channel ?? "推销"}：“${text}”${until === null ? "不会随时间自动恢复。" : `至${until}。`}`,
+  reasons: (texts) => `理由：${texts.map((text) => `“${text}”`).join("、")}。`,
   contributions: (texts) => `对名次影响最大的因素：${texts.join("；")}。`,
   contribution: (words, value) =>
     `${words}（${value > 0 ? "有利" : "不利"}，${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}）`,
   worth: (chance, value) =>
-    `30天内购买的可能性：${percent(chance)}。预期价值（可能性 × 扣除优惠后的毛利，再减联系成本）：${value}。`,
-  coupon: ({ label, cost, margin, others }) =>
-    `为什么用这张优惠券：在对该群体开放且适用此产品的优惠券中，“${label}”对会员最优惠。成本${yuan(cost)}，产品毛利${yuan(margin)}，优惠最多占毛利的一半。` +
-    (others.length === 0
-      ? "没有其他适用的优惠券。"
-      : `优惠较少的有：${others.map((one) => `“${one.label}”（${yuan(one.cost)}）`).join("、")}。`),
+    `30天内购买的可能性：${percent(chance).replace(" ", "")}。预期价值（可能性 × 扣除优惠后的毛利，再减联系成本）：${value}。`,
+  coupon: ({ chosen, margin, less, tooDear }) =>
+    [
+      chosen === null
+        ? "为什么没有优惠券：对该群体开放且适用此产品的优惠券中，没有可以使用的。"
+        : `为什么用这张优惠券：在对该群体开放且适用此产品的优惠券中，“${chosen.label}”对会员最优惠。成本${yuan(chosen.cost)}，产品毛利${yuan(margin)}，优惠最多占毛利的一半。`,
+      ...(less.length === 0 ? [] : [`优惠较少：${costsOf(less)}。`]),
+      ...(tooDear.length === 0
+        ? []
+        : [`成本过高：${costsOf(tooDear)}，超过毛利${yuan(margin)}的一半。`]),
+    ].join(""),
   second: (name, worth) =>
     worth === null
       ? `第二名：${name}。`
-      : `第二名：${name}，可能性${percent(worth.chance)}，预期价值${worth.value}，低于第一名的${worth.first}。`,
+      : `第二名：${name}，可能性${percent(worth.chance).replace(" ", "")}，预期价值${worth.value}，低于第一名的${worth.first}。`,
   laterClosed: (when, isSame, text) =>
     isSame ? `${when}：不变，直到情况有变化。` : `${when}：“${text}”`,
   laterNothing: (when) => `${when}：不推荐任何产品。`,

@@ -34,7 +34,7 @@ const TEXTS = {
   },
   offer_barred: {
     en: () => "The member refused it lately, or was offered it as often as is allowed (guard 5).",
-    zh: () => "会员近期拒绝过它，或推荐次数已达上限（保护规则5）。",
+    zh: () => "会员近期拒绝过它，或推荐次数已达上限（硬性限制5）。",
   },
   product_unknown: {
     en: () => "The catalog holds no product with this id.",

@@ -137,26 +137,32 @@ const HABITS: Readonly<Record<string, (channel: Words) => Words>> = {
 
 /** Names that are built from parts: what they begin or end with, and the words for the rest. */
 const PATTERNS: readonly (readonly [RegExp, (...parts: string[]) => Words | undefined])[] = [
-  [/^source_(\w+)$/, (source) => SOURCES[source]],
+  [/^source_(\w+)$/, (source) => own(SOURCES, source)],
   [/^(orders|money|views|carts)_decayed_(\d+)d$/, (of, days) => withDays(DECAYED[of]!, days)],
   [
     /^days_since_(\w+)$/,
     (what) =>
-      mapped(ACTIVITIES[what], ({ en, zh }) => ({
+      mapped(own(ACTIVITIES, what), ({ en, zh }) => ({
         en: `days since the last ${en}`,
         zh: `距上次${zh}的天数`,
       })),
   ],
   [
     /^(\w+)_(contacts|response_rate|orders)$/,
-    (channel, habit) => mapped(CHANNELS[channel], HABITS[habit]!),
+    (channel, habit) => mapped(own(CHANNELS, channel), HABITS[habit]!),
   ],
   [
     /^(\w+)_count$/,
     (what) =>
-      mapped(ACTIVITIES[what], ({ en, zh }) => ({ en: `number of times: ${en}`, zh: `${zh}次数` })),
+      mapped(own(ACTIVITIES, what), ({ en, zh }) => ({
+        en: `number of times: ${en}`,
+        zh: `${zh}次数`,
+      })),
   ],
 ];
+
+const own = (table: Readonly<Record<string, Words>>, name: string): Words | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined;
 
 const mapped = (words: Words | undefined, to: (words: Words) => Words): Words | undefined =>
   words === undefined ? undefined : to(words);
@@ -168,7 +174,7 @@ const withDays = ({ en, zh }: Words, days: string): Words => ({
 
 /** undefined: a feature this table does not know, as an attribute an operator declared. */
 export function featureWords(name: string, language: Language): string | undefined {
-  const known = Object.hasOwn(WORDS, name) ? WORDS[name] : undefined;
+  const known = own(WORDS, name);
   if (known !== undefined) return known[language];
   for (const [pattern, words] of PATTERNS) {
     const found = pattern.exec(name);
