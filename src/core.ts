@@ -14,6 +14,7 @@ import { encodeRecord } from "./events/log-record.js";
 import { MemberWriter, type StateCodec } from "./events/member-writer.js";
 import { createOptOut, type OptOut } from "./events/opt-out.js";
 import { createRedeem } from "./events/redeem-coupon.js";
+import { createResponseEffects, type ResponseEffects } from "./events/response-effects.js";
 import type { AliveModel } from "./features/alive.js";
 import {
   createFeatureSchema,
@@ -26,6 +27,7 @@ import { ContactStore } from "./members/contact-store.js";
 import { IdentityStore } from "./members/identity.js";
 import { MemberStore } from "./members/member-store.js";
 import { Members } from "./members/members.js";
+import { parsePhone } from "./members/phone.js";
 import { Suppressions } from "./members/suppressions.js";
 import { ContactPolicy } from "./policy/contact-policy.js";
 import { addressOf } from "./policy/guards.js";
@@ -62,6 +64,7 @@ export interface Core {
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
   readonly optOut: OptOut;
+  readonly responseEffects: ResponseEffects;
   readonly log: EventLog;
   readonly schema: FeatureSchema;
   readonly models: ModelRegistry;
@@ -135,6 +138,16 @@ export async function connectCore(
   const couponLedger = new CouponLedger(client);
   const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
   const optOut = createOptOut({ members, suppressions, channels });
+  const responseEffects = createResponseEffects({
+    members,
+    suppressions,
+    store,
+    addressOf: (id) => addressOf(config.channels.find((one) => one.id === id) ?? { id }),
+    phoneOf: (text) => {
+      const parsed = parsePhone(text, config.defaultRegion);
+      return parsed.kind === "number" ? parsed.e164 : undefined;
+    },
+  });
   return {
     config,
     isDemo,
@@ -149,8 +162,17 @@ export async function connectCore(
     couponLedger,
     codec,
     writer,
-    ingest: new Ingest(writer, members, productFacts(catalog), config, optOut, redeem),
+    ingest: new Ingest(
+      writer,
+      members,
+      productFacts(catalog),
+      config,
+      optOut,
+      redeem,
+      responseEffects,
+    ),
     optOut,
+    responseEffects,
     log: new EventLog(client, config.dataDir, (id) => suppressions.isErased("member", id)),
     schema: createFeatureSchema(config.attributes),
     models: new ModelRegistry(client),

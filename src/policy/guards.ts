@@ -34,6 +34,8 @@ export interface GuardSubject {
   /** Contacts made and reserved: the member's, and those of the phone they would be called on. */
   readonly contacts: readonly Contact[];
   readonly phoneContacts: readonly Contact[];
+  /** E.164, where they were asked for by a number: that one would be called. */
+  readonly asked?: string | null;
   /** false: something of this could not be read. */
   readonly reachable: boolean;
 }
@@ -88,12 +90,24 @@ export interface GuardRules {
 const MARKETING = "marketing";
 const bar = (code: BarCode, until: number | null = null) => ({ code, until });
 
+const numbersOf = (profile: Profile | null): string[] => [
+  ...(profile?.phone === undefined ? [] : [profile.phone]),
+  ...(profile?.phones ?? []),
+];
+
+/** Somebody found out that this number does not reach this member. */
+const isWrong = (profile: Profile | null, phone: string): boolean =>
+  profile?.phoneMarks?.some((one) => one.phone === phone && one.status !== "confirmed") === true;
+
 /** The number somebody would be called on. */
 export const phoneOf = (profile: Profile | null): string | null =>
-  profile?.phone ?? profile?.phones?.[0] ?? null;
+  numbersOf(profile).find((phone) => !isWrong(profile, phone)) ?? null;
 
 /** Which identity a channel reaches somebody by. */
-export function addressOf({ id, address }: ChannelConfig): "phone" | "email" | "none" {
+export function addressOf({
+  id,
+  address,
+}: Pick<ChannelConfig, "id" | "address">): "phone" | "email" | "none" {
   if (address !== undefined) return address;
   if (id === "phone" || id === "sms") return "phone";
   return id === "email" ? "email" : "none";
@@ -104,6 +118,14 @@ const doNotContact: ChannelGuard = ({ profile, suppressed }, channel) => {
   const address = addressOf(channel);
   const isNamed = suppressed.member || (address !== "none" && suppressed[address]);
   return isNamed || profile?.doNotContact === true ? bar("do_not_contact") : null;
+};
+
+/** Guard 1: a number that reaches nobody, or a stranger, is not called for this member. */
+const wrongNumber: ChannelGuard = ({ profile, asked = null }, channel, { kind }) => {
+  if (kind !== "outbound" || addressOf(channel) !== "phone") return null;
+  const numbers = asked === null ? numbersOf(profile) : [asked];
+  const isBarred = numbers.length > 0 && numbers.every((phone) => isWrong(profile, phone));
+  return isBarred ? bar("wrong_number") : null;
 };
 
 /** What guard 2 recorded: an explicit no holds at every door. */
@@ -147,6 +169,7 @@ const capped: ChannelGuard = (subject, channel, { kind, instants }, { contactPol
 /** In the order they are asked: the first bar of a channel is the one that is told. */
 const CHANNEL_GUARDS: readonly { guard: number; of: ChannelGuard }[] = [
   { guard: 1, of: doNotContact },
+  { guard: 1, of: wrongNumber },
   { guard: 2, of: refused },
   { guard: 6, of: inboundOnly },
   { guard: 6, of: unasked },

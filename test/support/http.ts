@@ -10,6 +10,7 @@ import {
   scoresExample,
 } from "../../src/http/examples.js";
 import { experimentReportExample } from "../../src/http/examples-reports.js";
+import { responseExample } from "../../src/http/examples-responses.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
@@ -219,6 +220,9 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
     coupons: memoryCoupons(),
     experiments: memoryRecords<ExperimentInput>("experiment_unknown"),
     suppressions: memorySuppressions(),
+    disposition: async () => ({ contentType: "text/plain; charset=utf-8", text: "OK" }),
+    dispositionFallback: () => ({ contentType: "text/plain; charset=utf-8", text: "NOT KEPT" }),
+    responses: { respond: async () => responseExample.response },
     decisions: {
       get: async () => {
         throw new CuecardError("decision_unknown", "no decision has this id");
