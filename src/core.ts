@@ -134,20 +134,6 @@ export async function connectCore(
   const finishMerge = finishMergeOf(members);
   const { contactEvents } = contact;
   const writer = new MemberWriter(store, codec, finishMerge, suppressions, contactEvents);
-  const channels = config.channels.map(({ id }) => id);
-  const couponLedger = new CouponLedger(client);
-  const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
-  const optOut = createOptOut({ members, suppressions, channels });
-  const responseEffects = createResponseEffects({
-    members,
-    suppressions,
-    store,
-    addressOf: (id) => addressOf(config.channels.find((one) => one.id === id) ?? { id }),
-    phoneOf: (text) => {
-      const parsed = parsePhone(text, config.defaultRegion);
-      return parsed.kind === "number" ? parsed.e164 : undefined;
-    },
-  });
   return {
     config,
     isDemo,
@@ -159,20 +145,9 @@ export async function connectCore(
     members,
     suppressions,
     ...contact,
-    couponLedger,
     codec,
     writer,
-    ingest: new Ingest(
-      writer,
-      members,
-      productFacts(catalog),
-      config,
-      optOut,
-      redeem,
-      responseEffects,
-    ),
-    optOut,
-    responseEffects,
+    ...ingestParts({ config, client, catalog, store, members, suppressions, writer }),
     log: new EventLog(client, config.dataDir, (id) => suppressions.isErased("member", id)),
     schema: createFeatureSchema(config.attributes),
     models: new ModelRegistry(client),
@@ -190,6 +165,43 @@ const couponsOf = (catalog: Catalog) => (id: string) =>
   catalog.current().coupons.find((coupon) => coupon.id === id);
 
 const finishMergeOf = (members: Members) => (from: string) => members.finishMerge(from);
+
+/** Events as they come in, and what they change beside being counted. */
+function ingestParts(
+  parts: Pick<
+    Core,
+    "config" | "client" | "catalog" | "store" | "members" | "suppressions" | "writer"
+  >,
+): Pick<Core, "couponLedger" | "optOut" | "responseEffects" | "ingest"> {
+  const { config, client, catalog, store, members, suppressions, writer } = parts;
+  const channels = config.channels.map(({ id }) => id);
+  const couponLedger = new CouponLedger(client);
+  const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
+  const optOut = createOptOut({ members, suppressions, channels });
+  const responseEffects = responseEffectsOf({ members, suppressions, store, config });
+  const facts = productFacts(catalog);
+  return {
+    couponLedger,
+    optOut,
+    responseEffects,
+    ingest: new Ingest(writer, members, facts, config, optOut, redeem, responseEffects),
+  };
+}
+
+/** What a response changes beside contacts: whom and which numbers we leave alone. */
+function responseEffectsOf({
+  config,
+  ...stores
+}: Pick<Core, "members" | "suppressions" | "store" | "config">): ResponseEffects {
+  return createResponseEffects({
+    ...stores,
+    addressOf: (id) => addressOf(config.channels.find((one) => one.id === id) ?? { id }),
+    phoneOf: (text) => {
+      const parsed = parsePhone(text, config.defaultRegion);
+      return parsed.kind === "number" ? parsed.e164 : undefined;
+    },
+  });
+}
 
 /** How often somebody may be reached: the limits, what was counted, and what counts. */
 function contactParts(

@@ -64,6 +64,7 @@ const sharedDisposition = {
   bodyLimitBytes: 65_536,
   status: 200,
   fields: { fallback: (_, services) => services.dispositionFallback() },
+  contentType: "text/plain; charset=utf-8",
   headers: ["Cache-Control", "no-store", "Referrer-Policy", "no-referrer"],
 } satisfies Partial<RouteSpec<"/pop/disposition", z.ZodType, z.ZodType, z.ZodType>>;
 
