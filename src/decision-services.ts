@@ -44,12 +44,14 @@ export function decideDependencies({
   recorder,
 }: DecisionParts): DecideDependencies {
   const { config, schema, store, members, catalog, logger, suppressions, contacts } = core;
+  const { couponLedger } = core;
   const hash = decidingHash(config);
   return {
     config,
     schema,
     suppressions,
     contacts,
+    couponLedger,
     rules: { config, contactPolicy: core.contactPolicy },
     onGuardStop(guard) {
       metrics.guardStops.inc({ guard });

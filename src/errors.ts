@@ -274,6 +274,11 @@ export const ERRORS = define({
     title: "The model was refused",
     remedy: "See `detail`. It is not used; a server goes on with the model it has.",
   },
+  ranking_missing: {
+    status: 409,
+    title: "Nobody is ranked like this yet",
+    remedy: "Run the job `score` (POST /v1/jobs/score/start) once models stand, or name `members`.",
+  },
   not_enough_data: {
     status: 409,
     title: "There is not enough data to train on",

@@ -4,7 +4,7 @@ import { type Core, decodeAlive } from "./core.js";
 import { HEADS } from "./decision/member-scores.js";
 import { archiveLog } from "./events/archive.js";
 import { eraseBytes } from "./events/erase.js";
-import type { JobContext, JobFunctions, JobResult } from "./jobs/job.js";
+import type { JobContext, JobFunction, JobFunctions, JobResult } from "./jobs/job.js";
 import { type JobName, jobLeaseName } from "./jobs/job.js";
 import { type RankingModel, scoreEveryone } from "./jobs/score-everyone.js";
 import { placeMembers } from "./jobs/stage-index.js";
@@ -70,6 +70,30 @@ async function openRankingModel(core: Core, allowDemo: boolean): Promise<Ranking
   };
 }
 
+const scoringJob = (core: Core, demo: boolean): JobFunction =>
+  scoreEveryone({
+    client: core.client,
+    schema: core.schema,
+    timezone: core.config.timezone,
+    openModel: () => openRankingModel(core, demo),
+  });
+
+/**
+ * The job `score` once, here and now: for a store nobody else works on yet. Its token is below that of
+ * every run of the job itself.
+ */
+export async function rankEveryone(
+  core: Core,
+  demo: boolean,
+  progress: JobContext["progress"],
+): Promise<void> {
+  const { logger } = core;
+  const { signal } = new AbortController();
+  const fence = async (): Promise<void> => undefined;
+  const context = { jobId: "score-first", input: {}, token: 0, signal, logger, progress, fence };
+  await scoringJob(core, demo)(context);
+}
+
 /** What indexes and lists of other tiers say of erased members. */
 async function forgetErased({ client, couponLedger }: Core, ids: readonly string[]): Promise<void> {
   await placeMembers(
@@ -109,11 +133,6 @@ export function jobFunctions(core: Core, config: Config, demo: boolean): JobFunc
     }),
     train: (context) => trainJob(core, demo, context),
     stages: stageSweep({ client, members: store, stages: config.stages }),
-    score: scoreEveryone({
-      client,
-      schema: core.schema,
-      timezone: config.timezone,
-      openModel: () => openRankingModel(core, demo),
-    }),
+    score: scoringJob(core, demo),
   };
 }

@@ -16,8 +16,13 @@ const YEARS_MAX = 10;
 /** Of its JavaScript: sums per arm, and the members of one partition at a time. */
 const CHILD_HEAP_MB = 1_024;
 
-/** Production runs compiled; from the sources (tests) the compiled one beside them is taken. */
-const CHILD = fileURLToPath(new URL("../dist/report-child.js", import.meta.url));
+/** Compiled, whatever runs: under a test, which runs the sources, the one in `dist` beside them. */
+const CHILD = fileURLToPath(
+  new URL(
+    import.meta.url.endsWith(".ts") ? "../dist/report-child.js" : "report-child.js",
+    import.meta.url,
+  ),
+);
 
 export interface Reports extends ReportService {
   close(): void;
@@ -46,7 +51,9 @@ export function reportServices(core: Core, target: string): Reports {
         experiments,
       };
       const input: ReportInput = { target, dataDir, request };
-      const result = await children.run("experiments", input);
+      // Asked again a moment later, "until now" is another instant and the same question.
+      const question = JSON.stringify([id, from, until]);
+      const result = await children.run("experiments", input, question);
       return result as typeof result & ExperimentReport;
     },
     close: () => children.close(),

@@ -7,10 +7,12 @@ import { type RespondDependencies, type ResponseInput, respond } from "./decisio
 import { offerStoreOf } from "./decision-services.js";
 import { isCuecardError } from "./errors.js";
 import type { MemberRef } from "./events/event.js";
+import { numberInUse } from "./events/number-in-use.js";
 import type { ResponseService, Services } from "./http/services.js";
 import { idsWithin } from "./members/erase-member.js";
 import { requirePhone } from "./members/identity.js";
 import { parsePhone } from "./members/phone.js";
+import { addressOf } from "./policy/guards.js";
 import { type DispositionParts, disposition, dispositionFallback } from "./pop/disposition.js";
 import type { PopCall } from "./pop/pop-call.js";
 import { withDeadline } from "./redis/clients.js";
@@ -34,11 +36,20 @@ export function responseServices(
   const dependencies: RespondDependencies = {
     find: parts.find,
     ingest: core.ingest,
-    effects: core.responseEffects,
+    async effects(member, event) {
+      const { profile } = await core.store.readThrough(member);
+      const phone = numberInUse(profile);
+      const one = { subject: member, event, ...(phone === null ? {} : { phone }) };
+      await core.contactEvents.recordPhones([one]);
+      await core.responseEffects(member, event);
+    },
     log: core.log,
     store: core.store,
     placements: config.placements,
     limits: config,
+    usesPhone(id) {
+      return addressOf(config.channels.find((one) => one.id === id) ?? { id }) === "phone";
+    },
     laterMs: core.contactPolicy.laterMs,
   };
   const take = (input: ResponseInput) => {

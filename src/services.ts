@@ -28,6 +28,7 @@ import type {
   SuppressionAnswer,
 } from "./http/services.js";
 import type { JobQueue } from "./jobs/queue.js";
+import { leadService } from "./lead-services.js";
 import { listMembers } from "./members/list-members.js";
 import type { MemberRecord } from "./members/member-store.js";
 import { suppressionIdentityOf } from "./members/suppression-identity.js";
@@ -85,6 +86,7 @@ export function createServices(parts: ServiceParts): Services {
       find: (id) => decisions.find(id),
       requireRoom: () => requireRoom(core),
     }),
+    leads: leadService(parts, dependencies),
     members: memberService(core, lastScores),
     ...catalogServices(core),
     reports: parts.reports,

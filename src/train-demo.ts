@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { Core } from "./core.js";
 import { isCuecardError } from "./errors.js";
-import { fitDeps, train } from "./job-functions.js";
+import { fitDeps, rankEveryone, train } from "./job-functions.js";
 import { startProgress } from "./progress.js";
 import { parseManifest } from "./scoring/manifest.js";
 import { fitArtifacts } from "./training/train-command.js";
@@ -19,7 +19,18 @@ async function publishShipped(core: Core): Promise<void> {
   }
 }
 
+/** Trains, then scores everyone, so that lead lists can be asked for at once. */
 export async function trainDemo(core: Core): Promise<void> {
+  await trainModels(core);
+  const progress = startProgress("Scoring");
+  try {
+    await rankEveryone(core, true, (percent, text) => progress.update(percent / 100, text));
+  } finally {
+    progress.stop();
+  }
+}
+
+async function trainModels(core: Core): Promise<void> {
   const progress = startProgress("Training");
   const onProgress = (percent: number, text: string): void => progress.update(percent / 100, text);
   try {

@@ -1,6 +1,7 @@
 /** Reasons as sentences a person can say aloud, in the member's language. */
 
 export type ReasonCode =
+  | "asked_for_later"
   | "in_cart_together"
   | "follows_purchase"
   | "replenishment_due"
@@ -20,11 +21,12 @@ export interface CandidateReason {
 
 type Template = (params: ReasonParams) => string;
 
-const days = (n: string | number): string => (Number(n) === 1 ? "1 day" : `${n} days`);
-const ago = (n: string | number): string => (Number(n) === 0 ? "today" : `${days(n)} ago`);
-const agoChinese = (n: string | number): string => (Number(n) === 0 ? "今天" : `${n}天前`);
+export const days = (n: string | number): string => (Number(n) === 1 ? "1 day" : `${n} days`);
+export const ago = (n: string | number): string => (Number(n) === 0 ? "today" : `${days(n)} ago`);
+export const agoChinese = (n: string | number): string => (Number(n) === 0 ? "今天" : `${n}天前`);
 
 const english: Record<ReasonCode, Template> = {
+  asked_for_later: () => "You asked us to come back to this",
   replenishment_due: (p) => `Bought ${ago(p.days)}; lasts about ${days(p.lasts)}`,
   bought_often: (p) => `Bought ${p.times} times, last ${ago(p.days)}`,
   bought_together: (p) => `Often bought by those who bought ${p.name}`,
@@ -37,6 +39,7 @@ const english: Record<ReasonCode, Template> = {
 };
 
 const chinese: Record<ReasonCode, Template> = {
+  asked_for_later: () => "您之前请我们稍后再联系您",
   replenishment_due: (p) => `${agoChinese(p.days)}购买过，一般可用约${p.lasts}天`,
   bought_often: (p) => `已购买${p.times}次，最近一次是${agoChinese(p.days)}`,
   bought_together: (p) => `买过${p.name}的顾客也常买`,

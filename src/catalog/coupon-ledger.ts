@@ -57,6 +57,10 @@ export interface CouponReport {
   readonly nextCursor: string | null;
 }
 
+/** There is only so much of it: it is issued before it is shown. */
+export const isLimited = ({ budget, perMember }: CouponLimits): boolean =>
+  budget !== undefined || perMember !== undefined;
+
 const DEFAULT_PER_MEMBER = 1;
 const UNLIMITED = -1;
 const STATUS = { issued: "issued", member: "member_has_it", budget: "budget_spent" } as const;

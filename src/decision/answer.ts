@@ -125,6 +125,10 @@ export const recommendationResponseSchema = z.object({
       }),
     )
     .optional(),
+  contact: z
+    .object({ token: z.string(), channel: z.string(), until: z.string() })
+    .optional()
+    .describe("With `reserve`: the place taken for the first suggestion, until when it is kept."),
   policyVersion: z.number().int(),
   experiment: z.object({ name: z.string(), arm: z.string() }).nullable(),
   tookMs: z.number(),
@@ -139,6 +143,7 @@ export const recommendationResponseSchema = z.object({
     })
     .optional(),
 });
+export type ContactPlace = NonNullable<RecommendationResponse["contact"]>;
 export type RecommendationResponse = z.infer<typeof recommendationResponseSchema>;
 
 export const scoresRequestSchema = z.strictObject({

@@ -1,5 +1,6 @@
 /** Which coupon goes with a suggestion: the plain default, published eligibility only. */
 
+import { isLimited } from "../catalog/coupon-ledger.js";
 import type { Coupon, Product } from "../catalog/records.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 
@@ -29,13 +30,25 @@ export function heldCoupon(
  * Coupons this member may have at `now` (epoch milliseconds), whatever the product: asked once a
  * request, since reading a date costs more than all that is asked of a candidate.
  */
-export const openCoupons = (coupons: readonly Coupon[], stage: string, now: number): Coupon[] =>
+export const openCoupons = (
+  coupons: readonly Coupon[],
+  stage: string,
+  now: number,
+  { limitedCoupons, withheld }: LimitedCoupons,
+): Coupon[] =>
   coupons.filter(
     (coupon) =>
       coupon.active &&
       (coupon.stages === undefined || coupon.stages.includes(stage)) &&
+      (!isLimited(coupon) || (limitedCoupons && !withheld.has(coupon.id))) &&
       isValidAt(coupon, now),
   );
+
+/** Of coupons there are only so many of: whether any may be shown, and which not. */
+export interface LimitedCoupons {
+  readonly limitedCoupons: boolean;
+  readonly withheld: ReadonlySet<string>;
+}
 
 function fitsProduct(coupon: Coupon, { id, category }: Product, price: number): boolean {
   if (coupon.products !== undefined && !coupon.products.includes(id)) return false;
@@ -53,7 +66,8 @@ const costOf = (coupon: Coupon, price: number): number =>
 
 /**
  * The dearest of the open coupons that fits the product (a catalog index) and that its margin can
- * bear; null when there is none. `maxMarginShare`: share of the margin a coupon may cost at most.
+ * bear; null when there is none. Published facts alone decide, so that everybody of a group the coupons
+ * are open to gets the same: guard 10 asks for no less. `maxMarginShare`: share of the margin a coupon may cost at most.
  */
 export function chooseCoupon(
   open: readonly Coupon[],

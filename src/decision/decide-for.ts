@@ -4,7 +4,6 @@
  * inputs give the same answer again.
  */
 import { type CandidateArtifacts, emptyArtifacts } from "../candidates/artifacts.js";
-import { CANDIDATE_FEATURES, candidateFeatures } from "../candidates/features.js";
 import { CANDIDATE_LIMIT, generateCandidates } from "../candidates/generate.js";
 import type { CandidateRequest, CandidateSet } from "../candidates/source.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
@@ -39,6 +38,7 @@ import {
   type ScoringDependencies,
   scoreMembers,
 } from "./member-scores.js";
+import { propensityOf, rank } from "./rank.js";
 import { careScript, type Language, languageOf } from "./script.js";
 import { suggest } from "./suggest.js";
 
@@ -71,6 +71,10 @@ export interface Situation {
   readonly held: ReadonlyMap<string, HeldPrice>;
   /** false: nothing new can be promised, so no coupon is shown that does not hold already. */
   readonly canHold: boolean;
+  /** Limited coupons that are not to be had: none is left, or the member has had theirs. */
+  readonly spentCoupons: ReadonlySet<string>;
+  /** The product they asked to hear of later, now that it is time; null: none. */
+  readonly askedFor: string | null;
   /** All that is drawn is drawn from this; 0 … 2³²−1. */
   readonly seed: number;
   /** Asked once, before the ranker would start. */
@@ -80,8 +84,8 @@ export interface Situation {
 /** What a member was shown of a product, and is to be shown again. */
 export type HeldPrice = Pick<HeldOffer, "product" | "price" | "coupon">;
 
-/** The answer but for its id and how long it took. */
-export type Answer = Omit<RecommendationResponse, "decisionId" | "tookMs">;
+/** The answer but for its id, the contact reserved for it, and how long it took. */
+export type Answer = Omit<RecommendationResponse, "decisionId" | "contact" | "tookMs">;
 
 export interface Decided {
   readonly answer: Answer;
@@ -91,13 +95,11 @@ export interface Decided {
   readonly catalog: number;
 }
 
-/** Below this much time left, in ms, the ranker is not started. */
-const RANKER_MS = 3;
 const NO_ARTIFACTS = emptyArtifacts();
 const NOTHING_HELD: ReadonlyMap<string, HeldPrice> = new Map();
 
 /** A situation and what became of it so far. */
-interface Draft extends Situation {
+export interface Draft extends Situation {
   readonly treatment: TreatmentInForce;
   readonly degraded: Set<DegradedReason>;
   readonly models: { heads: string | null; ranker: string | null };
@@ -233,6 +235,8 @@ export interface OfferTrace extends Offer {
   readonly margins: Float32Array | null;
   /** The chance this order had; 1: nothing was drawn. */
   readonly drawn: number;
+  /** Limited coupons among these were not to be newly shown. */
+  readonly withheld: ReadonlySet<string>;
 }
 
 async function offers(
@@ -245,14 +249,7 @@ async function offers(
   const { config, snapshot, artifacts } = dependencies;
   const { request, placement, verdict, treatment, now } = decision;
   const current = { snapshot: snapshot(), artifacts: artifacts() ?? NO_ARTIFACTS };
-  const candidates: CandidateRequest = {
-    history: historyOf(personal?.state ?? EMPTY_STATE, now),
-    cart: indices(request.context?.cart, current.snapshot),
-    exclude: new Set(
-      indices([...(request.exclude ?? []), ...verdict.barredOffers], current.snapshot),
-    ),
-    segment: personal?.stage ?? "",
-  };
+  const candidates = candidateRequestOf(personal, decision, current.snapshot);
   const set = generateCandidates(candidates, current.artifacts, current.snapshot, CANDIDATE_LIMIT);
   if (set.count === 0) decision.degraded.add("catalog_empty");
   const ranking = rank(candidates, set, decision, current, dependencies);
@@ -262,11 +259,13 @@ async function offers(
   );
   const language = languageOf(facts?.profile?.locale, config.locale);
   const limit = request.limit ?? placement.limit;
-  // Nothing is drawn for whoever gets what everyone gets.
-  const explorationShare = personal === null ? 0 : treatment.explorationShare;
+  const askedFor = personal === null ? null : decision.askedFor;
+  // Nothing is drawn for whoever gets what everyone gets, or what they asked for.
+  const explorationShare = personal === null || askedFor !== null ? 0 : treatment.explorationShare;
   // Of somebody who wants no personal offers nothing is remembered: everyone's price it is. Whoever is
   // held out was promised what they were promised.
   const held = verdict.personal ? decision.held : NOTHING_HELD;
+  const withheld = withheldOf(decision.spentCoupons, held);
   const { suggestions: chosen, unreached } = suggest({
     ...current,
     config,
@@ -277,7 +276,11 @@ async function offers(
     propensity: propensityOf(ranked, scored),
     margins: ranked?.margins ?? null,
     held,
-    newCoupons: decision.canHold && treatment.coupons,
+    // Where coupons are not chosen person by person no experiment chooses either (guard 10).
+    newCoupons: decision.canHold && (treatment.coupons || !verdict.personalCoupons),
+    limitedCoupons: personal !== null,
+    withheld,
+    askedFor,
     channels,
     language,
     limit: explorationShare > 0 ? Math.max(limit, DRAWN_AMONG) : limit,
@@ -299,6 +302,30 @@ async function offers(
     unreached,
     margins: ranked?.margins ?? null,
     drawn,
+    withheld,
+  };
+}
+
+/** While they hold one of a limited coupon, no second is issued. */
+function withheldOf(
+  spent: ReadonlySet<string>,
+  held: ReadonlyMap<string, HeldPrice>,
+): ReadonlySet<string> {
+  if (held.size === 0) return spent;
+  return new Set([...spent, ...[...held.values()].flatMap(({ coupon }) => coupon ?? [])]);
+}
+
+function candidateRequestOf(
+  personal: MemberFacts | null,
+  { request, verdict, now }: Draft,
+  snapshot: CatalogSnapshot,
+): CandidateRequest {
+  const excluded = [...(request.exclude ?? []), ...verdict.barredOffers];
+  return {
+    history: historyOf(personal?.state ?? EMPTY_STATE, now),
+    cart: indices(request.context?.cart, snapshot),
+    exclude: new Set(indices(excluded, snapshot)),
+    segment: personal?.stage ?? "",
   };
 }
 
@@ -308,59 +335,6 @@ const numbered = (order: readonly Suggestion[]): Suggestion[] =>
 /** Of a member who wants no personal offers only the zone counts: when it is night there. */
 const asStranger = (facts: MemberFacts | null): MemberFacts | null =>
   facts === null ? null : { ...facts, state: EMPTY_STATE, stage: "prospect" };
-
-interface Ranked {
-  readonly margins: Float32Array;
-  readonly calibration: { slope: number; intercept: number } | null;
-}
-
-/** Margins of the ranker, one a candidate; null where there is no model or no time for it. */
-async function rank(
-  request: CandidateRequest,
-  set: CandidateSet,
-  decision: Draft,
-  current: { snapshot: CatalogSnapshot; artifacts: CandidateArtifacts },
-  { ranker, onModelError }: DecidingDependencies,
-): Promise<Ranked | null> {
-  if (set.count === 0) return null;
-  const lease = ranker.lease();
-  if (lease === null) {
-    decision.degraded.add("untrained");
-    return null;
-  }
-  try {
-    if (decision.timeLeftMs() < RANKER_MS) {
-      decision.degraded.add("budget");
-      return null;
-    }
-    const rows = new Float32Array(set.count * CANDIDATE_FEATURES.length);
-    candidateFeatures(set, request, current.artifacts, current.snapshot, rows);
-    const { margins } = await lease.scorer.run(rows, set.count);
-    decision.models.ranker = lease.manifest.version;
-    return { margins, calibration: lease.manifest.calibration?.ranker ?? null };
-  } catch (error) {
-    onModelError(error);
-    decision.degraded.add("model_failed");
-    return null;
-  } finally {
-    lease.release();
-  }
-}
-
-/**
- * P(buys the product within 30 days) = P(orders within 30 days) × P(the next order holds it), the
- * latter from the ranker's margin by its own calibration. Only calibrated probabilities meet money.
- */
-function propensityOf(ranked: Ranked | null, { scores }: Scored): Float64Array | null {
-  if (ranked === null || ranked.calibration === null || scores.purchase === undefined) return null;
-  const { slope, intercept } = ranked.calibration;
-  const propensity = new Float64Array(ranked.margins.length);
-  for (let i = 0; i < propensity.length; i++) {
-    const margin = ranked.margins[i]!;
-    propensity[i] = scores.purchase / (1 + Math.exp(-(slope * margin + intercept)));
-  }
-  return propensity;
-}
 
 const indices = (ids: readonly string[] | undefined, snapshot: CatalogSnapshot): number[] =>
   (ids ?? []).flatMap((id) => snapshot.indexOf.get(id) ?? []);

@@ -3,21 +3,22 @@
  * answer, and write down why. Each step that cannot be done in the budget steps one rung down the
  * ladder, and the answer says which and why.
  */
-import type { OfferStore } from "../members/offer-store.js";
-import { decodeOffers, holdingAt } from "../members/sticky-offers.js";
+import type { ContactStore } from "../members/contact-store.js";
 import { metrics } from "../telemetry.js";
 import type { RecommendationRequest, RecommendationResponse } from "./answer.js";
 import { type Decided, type DecidingDependencies, decideFor } from "./decide-for.js";
-import { type GatherDependencies, gather, type Open } from "./gather.js";
-import { type Promised, promise } from "./promise.js";
+import { type GatherDependencies, gather, knowing, type Open } from "./gather.js";
+import { narrowed } from "./narrowed.js";
+import { type PromiseDependencies, promise, withContact } from "./promise.js";
 import type { Recordable, Versions } from "./record.js";
 import type { ScoreDependencies } from "./score.js";
 
 export interface DecideDependencies
   extends ScoreDependencies,
     DecidingDependencies,
-    GatherDependencies {
-  readonly offers: Pick<OfferStore, "hold">;
+    Omit<GatherDependencies, "contacts">,
+    Omit<PromiseDependencies, "contacts"> {
+  readonly contacts: Pick<ContactStore, "phoneContacts" | "reserve" | "release">;
   /** Those that decide now and are not part of the answer. */
   versions(): Pick<Versions, "alive" | "candidates" | "config">;
   /** Takes what is to be written down of a decision; costs the answer next to nothing. */
@@ -36,24 +37,20 @@ export async function decide(
   for (let round = 1; ; round++) {
     const versions = dependencies.versions();
     const decided = await decideFor(open.situation, dependencies);
-    const promised: Promised =
-      open.dryRun || !open.situation.storeUp || !open.situation.canHold
-        ? { status: "ok" }
-        : await promise(open, decided, dependencies);
-    const again = round < MAX_ROUNDS;
+    const promised = await promise(open, decided, dependencies);
+    const isLast = round >= MAX_ROUNDS;
     if (promised.status === "kept") {
       return { ...promised.answer, tookMs: performance.now() - started };
     } else if (promised.status === "ok") {
-      finish(open, decided, versions, dependencies);
-      return { decisionId: open.id, ...decided.answer, tookMs: performance.now() - started };
-    } else if (promised.status === "moved" && again) {
+      const contact = withContact(promised.contact);
+      finish(open, decided, { ...contact, versions }, dependencies);
+      const tookMs = performance.now() - started;
+      return { decisionId: open.id, ...decided.answer, ...contact, tookMs };
+    } else if (!isLast && (promised.status === "moved" || promised.status === "barred")) {
+      // Whatever bars it now, the guards see as well.
       open = await gather(request, started, dependencies);
-    } else if (promised.status === "stale" && again) {
-      const held = holdingAt(decodeOffers(promised.offers), open.situation.now);
-      const facts = { ...open.situation.facts!, offers: promised.offers };
-      open = { ...open, situation: { ...open.situation, facts, held } };
     } else {
-      open = { ...open, situation: { ...open.situation, canHold: false } };
+      open = knowing(open, narrowed(open.situation, promised, isLast), dependencies);
     }
   }
 }
@@ -62,7 +59,9 @@ export async function decide(
 function finish(
   { id, dryRun, situation }: Open,
   decided: Decided,
-  versions: ReturnType<DecideDependencies["versions"]>,
+  more: Pick<RecommendationResponse, "contact"> & {
+    versions: ReturnType<DecideDependencies["versions"]>;
+  },
   { lastScores, record }: DecideDependencies,
 ): void {
   const { facts } = situation;
@@ -73,11 +72,6 @@ function finish(
   for (const reason of answer.degraded) metrics.degraded.inc({ reason });
   const { heads, ranker } = answer.models;
   const policy = answer.policyVersion;
-  record({
-    id,
-    dryRun,
-    situation,
-    decided,
-    versions: { ...versions, heads, ranker, catalog, policy },
-  });
+  const versions = { ...more.versions, heads, ranker, catalog, policy };
+  record({ id, dryRun, situation, decided, versions, contact: more.contact ?? null });
 }

@@ -4,6 +4,7 @@ import type { PlacementConfig } from "../config.js";
 import { CuecardError, isCuecardError } from "../errors.js";
 import { newDecisionId } from "../members/decision-id.js";
 import { decodeOffers, holdingAt } from "../members/sticky-offers.js";
+import { dueLater } from "../policy/contact-policy.js";
 import { type GuardRules, type GuardUse, guardFirst } from "../policy/guards.js";
 import { withDeadline } from "../redis/clients.js";
 import { hash32, partitionOf } from "../redis/keys.js";
@@ -30,6 +31,7 @@ export interface Open {
 
 /** Time kept for everything behind the member read, so that a slow store cannot eat the budget. */
 const READ_SHARE = 0.6;
+const NONE_SPENT: ReadonlySet<string> = new Set();
 
 /** `started`: of the request, as performance.now. */
 export async function gather(
@@ -54,7 +56,12 @@ export async function gather(
     const verdict = guardFirst(subject, use, rules);
     const held = holdingAt(decodeOffers(facts?.offers ?? null), now);
     const seed = hash32(id);
-    const about = { request, placement, now, use, verdict, facts, held, seed, timeLeftMs };
+    const due = use.kind === "outbound" ? dueLater(subject.contacts, now) : null;
+    const about = {
+      ...{ request, placement, now, use, verdict, facts, held, seed, timeLeftMs },
+      spentCoupons: NONE_SPENT,
+      askedFor: due?.offer ?? null,
+    };
     return { id, holder, dryRun: request.context?.now != null, situation: { ...about, ...read } };
   };
   try {
@@ -67,6 +74,19 @@ export async function gather(
     const last = typeof member === "string" ? lastScores.of(member)?.scores : undefined;
     return openWith(OUT_OF_REACH, { storeUp: false, lastScores: last ?? null, canHold: false });
   }
+}
+
+/**
+ * Another decision about the same, as it is known now. It has an id of its own: what was taken under
+ * the one before may be given back late.
+ */
+export function knowing(
+  open: Open,
+  situation: Situation,
+  { clock }: Pick<GatherDependencies, "clock">,
+): Open {
+  const id = newDecisionId(partitionOf(open.holder), clock?.() ?? Date.now());
+  return { ...open, id, situation: { ...situation, seed: hash32(id) } };
 }
 
 /** Stands for somebody who is known by no id, without naming them. */

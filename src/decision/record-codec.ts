@@ -57,6 +57,9 @@ type PackedDecision = {
   s?: string;
   c?: PackedCounted;
   h?: DecisionRecord["held"];
+  w?: DecisionRecord["withheld"];
+  af?: string;
+  ru?: number;
   v: [
     heads: string | null,
     ranker: string | null,
@@ -190,6 +193,9 @@ function packRecord(record: DecisionRecord): DecisionEntry {
     s: record.state ?? undefined,
     c: counted === null ? undefined : packCounted(counted),
     h: some(record.held),
+    w: some(record.withheld),
+    af: record.askedFor ?? undefined,
+    ru: record.reservedUntil ?? undefined,
     v: [
       versions.heads,
       versions.ranker,
@@ -278,6 +284,9 @@ export function unpackRecord({ member, at, decision }: DecisionEntry): DecisionR
     state: raw.s ?? null,
     counted: raw.c === undefined ? null : unpackCounted(raw.c),
     held: raw.h ?? [],
+    withheld: raw.w ?? [],
+    askedFor: raw.af ?? null,
+    reservedUntil: raw.ru ?? null,
     versions: { heads, ranker, alive, candidates, catalog, policy, config },
     seed: raw.sd,
     clock: raw.ck ?? null,

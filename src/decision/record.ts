@@ -2,10 +2,17 @@
  * What is written down of a decision: enough to explain it, to compute it again, and no more. What
  * identifies the member (name, phones, addresses) is not part of it.
  */
+import { isLimited } from "../catalog/coupon-ledger.js";
 import type { Config } from "../config.js";
 import type { Consent, Profile } from "../members/profile.js";
 import type { Verdict } from "../policy/guards.js";
-import type { DegradedReason, RecommendationResponse, Scores, Suggestion } from "./answer.js";
+import type {
+  ContactPlace,
+  DegradedReason,
+  RecommendationResponse,
+  Scores,
+  Suggestion,
+} from "./answer.js";
 import type { Answer, Decided, Situation } from "./decide-for.js";
 import { fatesOf } from "./fates.js";
 import type { MemberFacts } from "./member-scores.js";
@@ -87,6 +94,12 @@ export interface DecisionRecord {
   readonly counted: Counted | null;
   /** Offers that held then and were among the candidates. */
   readonly held: readonly (readonly [product: string, price: number, coupon: string | null])[];
+  /** Limited coupons that were not to be newly shown: none left, or the member had theirs. */
+  readonly withheld: readonly string[];
+  /** The product they had asked to hear of later, when it was time; null: none. */
+  readonly askedFor: string | null;
+  /** End of the place reserved for the first suggestion, epoch milliseconds; null: none was. */
+  readonly reservedUntil: number | null;
   readonly versions: Versions;
   readonly seed: number;
   /** The real time where the request brought a clock of its own (then `at`); else null. */
@@ -115,6 +128,7 @@ export interface Recordable {
   readonly situation: Situation;
   readonly decided: Decided;
   readonly versions: Versions;
+  readonly contact: ContactPlace | null;
 }
 
 /** The whole record; `record-codec` cuts it to what may be logged. */
@@ -143,6 +157,9 @@ export function recordOf(one: Recordable, config: Pick<Config, "attributes">): D
     state: facts?.packed?.toString("base64") ?? null,
     counted: facts === null ? null : countedOf(facts, config),
     held: trace === null ? [] : heldAmong(situation, trace),
+    withheld: trace === null ? [] : withheldIn(trace),
+    askedFor: situation.askedFor,
+    reservedUntil: one.contact === null ? null : Date.parse(one.contact.until),
     versions: one.versions,
     seed: situation.seed,
     clock: one.dryRun ? situation.use.instants[0]! : null,
@@ -190,6 +207,12 @@ function heldAmong({ held, verdict }: Situation, { snapshot, set }: Trace): Deci
   return Array.from(set.product, (index) => held.get(snapshot.products[index]!.id)).flatMap(
     (offer) => (offer === undefined ? [] : [[offer.product, offer.price, offer.coupon] as const]),
   );
+}
+
+function withheldIn({ withheld, snapshot }: Trace): string[] {
+  if (withheld.size === 0) return [];
+  const limited = snapshot.coupons.filter((one) => withheld.has(one.id) && isLimited(one));
+  return limited.map(({ id }) => id);
 }
 
 function removedBy({ trace }: Decided): Record<string, string[]> {

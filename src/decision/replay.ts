@@ -17,6 +17,7 @@ import {
   type Situation,
 } from "./decide-for.js";
 import type { MemberFacts } from "./member-scores.js";
+import { withContact } from "./promise.js";
 import type { Counted, DecisionRecord } from "./record.js";
 
 /** What is kept of earlier versions. Each throws `model_unknown` when it is gone. */
@@ -52,10 +53,19 @@ export async function replay(
   return {
     decisionId: record.id,
     ...answer,
+    ...contactThen(record),
     tookMs: performance.now() - started,
     ...(differs.length === 0 ? {} : { differs }),
   };
 }
+
+/** The place that was reserved with it; whether it is still, the record does not know. */
+const contactThen = ({ id, shown, reservedUntil }: DecisionRecord) =>
+  withContact(
+    reservedUntil === null
+      ? null
+      : { token: id, channel: shown[0]!.channel!, until: new Date(reservedUntil).toISOString() },
+  );
 
 /** `limit`: another one than the request's. */
 export async function decideAgain(
@@ -164,6 +174,8 @@ async function situationOf(
     held: new Map(
       record.held.map(([product, price, coupon]) => [product, { product, price, coupon }]),
     ),
+    spentCoupons: new Set(record.withheld),
+    askedFor: record.askedFor,
     canHold: storeUp && !degraded.includes("offers_not_held"),
     seed: record.seed,
     timeLeftMs: () => (degraded.includes("budget") ? 0 : Number.POSITIVE_INFINITY),

@@ -11,6 +11,7 @@ import type { MemberEvent } from "../events/event.js";
 import type { IngestLimits, IngestResult } from "../events/ingest.js";
 import type { LogReader } from "../events/log-reader.js";
 import type { LooseResponse } from "../events/log-record.js";
+import { numberInUse } from "../events/number-in-use.js";
 import type { ResponseOutcome, ResponseProperties } from "../events/response.js";
 import { placeOfDecision } from "../members/decision-id.js";
 import { idsWithin } from "../members/erase-member.js";
@@ -55,6 +56,8 @@ export interface RespondDependencies {
   readonly store: Pick<MemberStore, "commit" | "readThrough">;
   readonly placements: readonly PlacementConfig[];
   readonly limits: IngestLimits & { readonly dedupeDays: number };
+  /** Whether a channel reaches somebody by their number. */
+  usesPhone(channel: string): boolean;
   /** How long a "later" without a time waits. */
   readonly laterMs: number;
 }
@@ -134,7 +137,8 @@ async function respondOf(
     const before = await again();
     if (before !== null) return before;
   }
-  const { rejected, duplicates } = await ingest.ingest([eventOf(record, id, input, dependencies)]);
+  const event = await withNumber(eventOf(record, id, input, dependencies), dependencies);
+  const { rejected, duplicates } = await ingest.ingest([event]);
   const code = rejected[0]?.code;
   if (code === "member_erased") return null;
   // The first one counts, whatever else this one says.
@@ -184,12 +188,43 @@ async function findEvent(
 }
 
 /** As POST /v1/events takes it. */
+interface ResponseEvent {
+  readonly id: string;
+  readonly type: "response";
+  readonly member: string;
+  readonly at: number;
+  readonly channel?: string;
+  readonly properties: ResponseProperties;
+}
+
+const ABOUT_THE_NUMBER: ReadonlySet<ResponseOutcome> = new Set<ResponseOutcome>([
+  "bad_number",
+  "wrong_person",
+  "do_not_contact",
+]);
+
+/** Which number it was is written down: a repeat finds the member with another one in use. */
+async function withNumber(
+  event: ResponseEvent,
+  { store, usesPhone }: RespondDependencies,
+): Promise<ResponseEvent> {
+  const { channel = "", properties, member } = event;
+  const { outcome, phone } = properties;
+  const isPhone = outcome !== "do_not_contact" || usesPhone(channel);
+  if (phone !== undefined || !ABOUT_THE_NUMBER.has(outcome) || !isPhone) return event;
+  const { profile } = await store.readThrough(member);
+  const own = profile?.merged?.find(({ id }) => id === member) ?? profile;
+  const number = numberInUse(own) ?? numberInUse(profile);
+  if (number === null) return event;
+  return { ...event, properties: { ...properties, phone: number } };
+}
+
 function eventOf(
   record: DecisionRecord,
   id: string,
   input: ResponseInput,
   { placements, laterMs }: RespondDependencies,
-): Record<string, unknown> {
+): ResponseEvent {
   const { rank = 1, outcome, at, reason, amount, agent, note, phone } = input;
   const placement = placements.find((one) => one.id === record.request.placement);
   const first = record.shown[0];
@@ -205,7 +240,8 @@ function eventOf(
     ...(outcome === "later" ? { again: Math.max(at, input.again ?? at + laterMs) } : {}),
     ...(placement?.kind === "outbound" ? { outbound: true } : {}),
   };
-  return { id, type: "response", member: record.member, at, ...given({ channel }), properties };
+  const member = record.member!;
+  return { id, type: "response", member, at, ...given({ channel }), properties };
 }
 
 const given = (fields: Record<string, unknown>): Record<string, unknown> =>

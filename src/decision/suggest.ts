@@ -34,6 +34,12 @@ export interface SuggestInput {
   readonly held: ReadonlyMap<string, HeldPrice>;
   /** false: only coupons that hold already. */
   readonly newCoupons: boolean;
+  /** false: nothing can be written down of them, so none of what there is only so much of. */
+  readonly limitedCoupons: boolean;
+  /** Limited coupons that are not to be newly shown. */
+  readonly withheld: ReadonlySet<string>;
+  /** A product that comes first, since they asked to hear of it now; null: none. */
+  readonly askedFor: string | null;
   readonly channels: readonly ChannelConfig[];
   readonly language: Language;
   readonly limit: number;
@@ -51,6 +57,8 @@ interface Treatment {
   /** What treatments are ordered by: expected value, else margin, else place among the sources. */
   readonly merit: number;
 }
+
+const ASKED_FOR: CandidateReason = { code: "asked_for_later", params: {} };
 
 /** Untrained, a channel is judged by the product's margin at a cautious rate of acceptance. */
 const UNTRAINED_PROPENSITY = 0.05;
@@ -101,14 +109,16 @@ export interface Suggested {
 export function suggest(input: SuggestInput): Suggested {
   const { snapshot, facts, now } = input;
   const coupons = input.newCoupons
-    ? openCoupons(snapshot.coupons, facts?.stage ?? "prospect", now)
+    ? openCoupons(snapshot.coupons, facts?.stage ?? "prospect", now, input)
     : [];
+  const asked = input.askedFor === null ? undefined : snapshot.indexOf.get(input.askedFor);
   const shown: Treatment[] = [];
   const unreached: number[] = [];
   for (let i = 0; i < input.set.count; i++) {
     const treatment = treat(input, coupons, i);
     if (treatment.channel === null) unreached.push(i);
-    else keepBest(shown, treatment, input.limit);
+    else if (input.set.product[i] !== asked) keepBest(shown, treatment, input.limit);
+    else keepBest(shown, { ...treatment, merit: Number.POSITIVE_INFINITY }, input.limit);
   }
   const contactAt = contactTime(input);
   const suggestions = shown.map((treatment, at) => present(input, treatment, at + 1, contactAt));
@@ -143,7 +153,8 @@ function present(
   const index = set.product[i]!;
   const product = snapshot.products[index]!;
   const found = reasonsFor(set, i, request, artifacts, snapshot);
-  const reasons = found.map((reason) => ({
+  const told = product.id === input.askedFor ? [ASKED_FOR, ...found.slice(0, 2)] : found;
+  const reasons = told.map((reason) => ({
     code: reason.code,
     text: reasonText(reason, language),
   }));

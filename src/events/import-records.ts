@@ -107,6 +107,7 @@ function createMapper<T>(
       if (error instanceof BadCell) return reject("invalid_request", error.message);
       throw error;
     }
+    keepProtection(draft);
     if (draft.consents !== undefined) {
       draft.consents = datedConsents(draft.consents as ConsentDraft[]);
     }
@@ -177,6 +178,16 @@ const datedConsents = (drafts: readonly ConsentDraft[]): ConsentDraft[] =>
   drafts
     .filter(({ status }) => status !== undefined)
     .map((draft) => (draft.status === "granted" ? { at: 0, ...draft } : draft));
+
+/**
+ * A file says who is to be protected, never who no longer is: exported before somebody was, it would
+ * lift that when it is imported again. PUT and PATCH lift it.
+ */
+function keepProtection(draft: Record<string, unknown>): void {
+  if (draft.doNotContact === false) delete draft.doNotContact;
+  if (draft.vulnerable === false) delete draft.vulnerable;
+  if (draft.personalization === "on") delete draft.personalization;
+}
 
 function parseCell(text: string, build: Build, target: string): unknown {
   switch (build) {

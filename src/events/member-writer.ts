@@ -19,6 +19,7 @@ import { partitionOf } from "../redis/keys.js";
 import { metrics } from "../telemetry.js";
 import type { MemberEvent } from "./event.js";
 import type { LogRecord } from "./log-record.js";
+import { numberInUse } from "./number-in-use.js";
 import { open, partitionOfGroup, type Split, splitByPartition } from "./split-group.js";
 
 /** The feature algebra, given by the composition root: this tier does not reach into features/. */
@@ -125,9 +126,9 @@ export class MemberWriter {
       await backOff(round);
       open = await this.attempt(open, refreshed);
     }
-    const written = groups.flatMap(({ events }) => events);
+    const contacts = contactsAmong(groups);
     // Of a repeat as well: the writer of the first may have died before this.
-    await this.contacts?.recordPhones(written.filter(({ outcome }) => outcome !== "member_erased"));
+    if (contacts.length > 0) await this.contacts?.recordPhones(contacts);
   }
 
   /** The tombstone goes with the last bytes: from then on the list tells who must not come back. */
@@ -234,9 +235,9 @@ export class MemberWriter {
       wanted = redirected;
     }
     if (wanted.length > 0) throw contended(wanted.length);
-    for (const pending of groups.flatMap(open)) {
-      const { profile } = bySubject.get(pending.subject)!;
-      pending.phone = profile?.phone ?? profile?.phones?.[0];
+    for (const pending of contactsAmong(groups)) {
+      const profile = bySubject.get(pending.subject)?.profile ?? null;
+      pending.phone ??= numberInUse(profile) ?? profile?.phone;
     }
     await this.settleMoved(groups, bySubject);
     return bySubject;
@@ -344,6 +345,21 @@ export class MemberWriter {
       members[0] === undefined ? partitionOfGroup(group) : partitionOf(members[0].id);
     return { commit: { partition, members, records, claims, ledger: group.ledger }, claimants };
   }
+}
+
+/** Few events are contacts or answers to them: the others are passed over at the cost of a look. */
+function contactsAmong(groups: readonly WriteGroup[]): PendingEvent[] {
+  const contacts: PendingEvent[] = [];
+  for (const { events } of groups) {
+    for (const pending of events) {
+      const { type } = pending.event;
+      const isContact = type === "call_outbound" || type === "message_sent" || type === "response";
+      // Of two under one id only the first is one.
+      const isNone = pending.outcome === "member_erased" || pending.outcome === "duplicate_differs";
+      if (isContact && !isNone) contacts.push(pending);
+    }
+  }
+  return contacts;
 }
 
 /** A group without events may still have records or a ledger entry to write. */

@@ -96,6 +96,7 @@ function numberOf(
   { phoneOf }: ResponseEffectParts,
 ): string | undefined {
   if (phone !== undefined) return phoneOf(phone);
+  // Not the first that is in use still: a repeat would find another one.
   return own?.phone ?? own?.phones?.[0] ?? whole?.phone ?? whole?.phones?.[0];
 }
 

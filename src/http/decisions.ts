@@ -75,6 +75,14 @@ export const decisionRecordSchema = z.object({
   held: z
     .array(z.object({ product: z.string(), price: z.number(), coupon: z.string().nullable() }))
     .describe("Offers that held then and were among the candidates."),
+  withheld: z
+    .array(z.string())
+    .readonly()
+    .describe("Limited coupons not newly shown: none left, or the member had theirs."),
+  askedFor: z.string().nullable().describe("Product they had asked to hear of later; it was time."),
+  reservedUntil: epochMsSchema
+    .nullable()
+    .describe("End of the place reserved for the first suggestion; null: none was."),
   versions: z.object({
     heads: z.string().nullable(),
     ranker: z.string().nullable(),

@@ -19,6 +19,7 @@ import {
   memberRefSchema,
   timeSchema,
 } from "../events/event.js";
+import { leadSchema, rankRequestSchema, rankResponseSchema } from "../leads/rank-answer.js";
 import { consentSchema, memberInputSchema } from "../members/profile.js";
 import { problemSchema } from "./problem.js";
 import { experimentReportSchema } from "./report-schemas.js";
@@ -35,6 +36,7 @@ const INPUT_NAMES: Record<string, z.ZodType> = {
   Event: eventInputSchema,
   RecommendationRequest: recommendationRequestSchema,
   ScoresRequest: scoresRequestSchema,
+  RankLeadsRequest: rankRequestSchema,
   ConsentInput: consentSchema,
   MemberInput: memberInputSchema,
   ProductInput: productInputSchema,
@@ -47,6 +49,8 @@ const OUTPUT_NAMES: Record<string, z.ZodType> = {
   RecommendationResponse: recommendationResponseSchema,
   Suggestion: suggestionSchema,
   ScoresResponse: scoresResponseSchema,
+  RankLeadsResponse: rankResponseSchema,
+  Lead: leadSchema,
   IngestResult: records.ingestResultSchema,
   Member: records.memberRecordSchema,
   Consent: records.consentRecordSchema,

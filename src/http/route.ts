@@ -13,6 +13,7 @@ export type Method = "get" | "put" | "post" | "patch" | "delete";
 export const TAGS = [
   "Serving",
   "Decisions",
+  "Leads",
   "Members",
   "Products",
   "Coupons",

@@ -6,6 +6,7 @@ import { experimentRoutes } from "./experiments.js";
 import { healthRoutes } from "./health.js";
 import { jobRoutes } from "./jobs.js";
 import { keyRoutes } from "./keys-routes.js";
+import { leadRoutes } from "./leads.js";
 import { memberRoutes } from "./members.js";
 import { modelRoutes } from "./models.js";
 import { popRoutes } from "./pop.js";
@@ -23,6 +24,7 @@ export function createRoutes(options: { metricsOpen: boolean }): readonly Route[
     ...popRoutes,
     ...responseRoutes,
     ...decisionRoutes,
+    ...leadRoutes,
     ...memberRoutes,
     ...productRoutes,
     ...couponRoutes,

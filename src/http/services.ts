@@ -19,6 +19,7 @@ import type { Replayed } from "../decision/replay.js";
 import type { Responded, ResponseInput } from "../decision/respond.js";
 import type { ProductFate } from "../decision/why-not.js";
 import type { ErrorCode } from "../errors.js";
+import type { RankRequest, RankResponse } from "../leads/rank-answer.js";
 import type { MemberInput, Profile } from "../members/profile.js";
 import type { SuppressionKind } from "../members/suppression-identity.js";
 import type { SuppressionReason } from "../members/suppressions.js";
@@ -161,6 +162,11 @@ export interface ResponseService {
   respond(input: Omit<ResponseInput, "key">): Promise<Responded>;
 }
 
+export interface LeadService {
+  /** Who to contact first; a preview. */
+  rank(request: RankRequest): Promise<RankResponse>;
+}
+
 export interface ReportService {
   /** Times in epoch milliseconds; absent: those of the experiment. Takes up to minutes. */
   experiments(query: {
@@ -246,6 +252,7 @@ export interface Services {
   dispositionFallback(): TextAnswer;
   /** `events` are as they came, at most 1,000; each is validated and answered by itself. */
   ingestEvents(events: readonly unknown[], caller: Caller): Promise<IngestResult>;
+  readonly leads: LeadService;
   readonly members: MemberService;
   readonly products: ProductService;
   readonly coupons: CouponService;

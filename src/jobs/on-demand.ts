@@ -14,7 +14,7 @@ const GRACE_MS = 1_000;
 export class OnDemand {
   readonly #command: ChildCommand;
   readonly #stop = new AbortController();
-  /** Asked for and not answered yet, by name and input. */
+  /** Asked for and not answered yet, by name and question. */
   readonly #open = new Map<string, Promise<JobResult>>();
   #last: Promise<unknown> = Promise.resolve();
 
@@ -23,11 +23,12 @@ export class OnDemand {
   }
 
   /**
-   * What the child returned. Whoever asks the same while it is under way gets the same answer. Throws
-   * `overloaded` when too much waits, `not_ready` when this process stops, and what the work throws.
+   * What the child returned. Whoever asks the same question while it is under way gets the same answer.
+   * Throws `overloaded` when too much waits, `not_ready` when this process stops, and what the work
+   * throws.
    */
-  run(name: string, input: JobInput): Promise<JobResult> {
-    const key = `${name} ${JSON.stringify(input)}`;
+  async run(name: string, input: JobInput, question = JSON.stringify(input)): Promise<JobResult> {
+    const key = `${name} ${question}`;
     const known = this.#open.get(key);
     if (known !== undefined) return known;
     if (this.#open.size >= WAITING_MAX) {

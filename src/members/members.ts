@@ -30,7 +30,7 @@ import {
 import { type MemberInput, memberInputSchema, type Profile } from "./profile.js";
 import { mergeOffers } from "./sticky-offers.js";
 import type { Suppressions } from "./suppressions.js";
-import { blank, refusalsOf, writtenPart } from "./written-part.js";
+import { blank, protectionOf, writtenPart } from "./written-part.js";
 
 /** The part of the feature algebra a merge needs; given by the composition root. */
 export type MergeStates = (a: Buffer | null, b: Buffer | null) => Buffer | null;
@@ -113,9 +113,9 @@ export class Members {
     throw new CuecardError("member_unknown", "no member has this id");
   }
 
-  /** Replaces what was known of the member (of this part, after a merge) except refused consents. */
+  /** Replaces what was known of the member (of this part, after a merge) except what protects them. */
   async put(id: string, input: MemberInput): Promise<Profile> {
-    return this.writePart(id, input, refusalsOf);
+    return this.writePart(id, input, protectionOf);
   }
 
   /** Changes only the fields given; attributes name by name, consents by channel and purpose. */

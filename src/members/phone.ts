@@ -151,3 +151,10 @@ function parseValid(number: string, region: CountryCode | undefined) {
   }
   return undefined;
 }
+
+/** A number as dialers keep it: country calling code and national number, digits only. */
+export function dialledParts(e164: string): { code: string; national: string } | null {
+  const parsed = parsePhoneNumberFromString(e164);
+  if (parsed === undefined) return null;
+  return { code: parsed.countryCallingCode, national: parsed.nationalNumber };
+}

@@ -22,6 +22,7 @@ import {
 import { type Identity, type IdentityStore, identitiesOf, sameIdentity } from "./identity.js";
 import type { Commit, MemberRecord, MemberStore, MemberWrite } from "./member-store.js";
 import type { Profile } from "./profile.js";
+import { mergeOffers } from "./sticky-offers.js";
 
 export interface UnmergeDependencies {
   readonly log: LogReader;
@@ -99,6 +100,8 @@ class Unmerge {
           mergeContacts(source!.contacts, this.contacts(records, leaving)),
           this.without(held!.contacts, records, (id) => !leaving.includes(id)),
         ),
+        // Promised is promised, whichever of the two it was said to.
+        offers: mergeOffers(source!.offers, held!.offers),
         ...(profile === undefined ? {} : { profile }),
       };
       for (const identity of identitiesOf(profile ?? null)) {

@@ -11,7 +11,7 @@ export const blank = (id: string, input: MemberInput = {}): Profile => ({
 });
 
 /**
- * `base` picks what stays of what was known (PUT: refusals, PATCH: all). Attributes are joined by name,
+ * `base` picks what stays of what was known (PUT: what protects, PATCH: all). Attributes are joined by name,
  * consents by channel and purpose, what was found out of phones by number.
  */
 export function writtenPart(
@@ -38,11 +38,17 @@ export function writtenPart(
   };
 }
 
-/** What a PUT leaves of what was known: refusals and words on numbers, which only later ones lift. */
-export function refusalsOf({ consents, phoneMarks }: MemberInput): MemberInput {
-  const refusals = consents?.filter(({ status }) => status !== "granted") ?? [];
+/**
+ * What a PUT leaves of what was known: words of refusal, which only a later consent lifts, and whatever
+ * else protects the member, which only a word against it lifts (`false`, `on`, `confirmed`).
+ */
+export function protectionOf(known: MemberInput): MemberInput {
+  const refusals = known.consents?.filter(({ status }) => status !== "granted") ?? [];
   return {
     ...(refusals.length === 0 ? {} : { consents: refusals }),
-    ...(phoneMarks === undefined ? {} : { phoneMarks }),
+    ...(known.phoneMarks === undefined ? {} : { phoneMarks: known.phoneMarks }),
+    ...(known.doNotContact === true ? { doNotContact: true } : {}),
+    ...(known.vulnerable === true ? { vulnerable: true } : {}),
+    ...(known.personalization === "off" ? { personalization: "off" } : {}),
   };
 }

@@ -7,6 +7,7 @@
  * behind is met here as a refused consent and as an entry of the suppression list.
  */
 import type { ChannelConfig, Config } from "../config.js";
+import { isWrongNumber, numberInUse, numbersOf } from "../events/number-in-use.js";
 import { openComplaints, openRefunds } from "../features/activity.js";
 import type { FeatureState } from "../features/state.js";
 import type { Contact } from "../members/contacts.js";
@@ -90,18 +91,8 @@ export interface GuardRules {
 const MARKETING = "marketing";
 const bar = (code: BarCode, until: number | null = null) => ({ code, until });
 
-const numbersOf = (profile: Profile | null): string[] => [
-  ...(profile?.phone === undefined ? [] : [profile.phone]),
-  ...(profile?.phones ?? []),
-];
-
-/** Somebody found out that this number does not reach this member. */
-const isWrong = (profile: Profile | null, phone: string): boolean =>
-  profile?.phoneMarks?.some((one) => one.phone === phone && one.status !== "confirmed") === true;
-
 /** The number somebody would be called on. */
-export const phoneOf = (profile: Profile | null): string | null =>
-  numbersOf(profile).find((phone) => !isWrong(profile, phone)) ?? null;
+export const phoneOf = numberInUse;
 
 /** Which identity a channel reaches somebody by. */
 export function addressOf({
@@ -124,7 +115,7 @@ const doNotContact: ChannelGuard = ({ profile, suppressed }, channel) => {
 const wrongNumber: ChannelGuard = ({ profile, asked = null }, channel, { kind }) => {
   if (kind !== "outbound" || addressOf(channel) !== "phone") return null;
   const numbers = asked === null ? numbersOf(profile) : [asked];
-  const isBarred = numbers.length > 0 && numbers.every((phone) => isWrong(profile, phone));
+  const isBarred = numbers.length > 0 && numbers.every((one) => isWrongNumber(profile, one));
   return isBarred ? bar("wrong_number") : null;
 };
 
@@ -245,16 +236,24 @@ function arePersonal(
 
 /** Guard 5, by offer: on any channel that is open, so that a change of channel is no way round it. */
 function barredOffers(
-  { contacts }: GuardSubject,
+  { contacts, phoneContacts }: GuardSubject,
   { kind, instants }: GuardUse,
   open: readonly string[],
-  { contactPolicy }: GuardRules,
+  { contactPolicy, config }: GuardRules,
 ): string[] {
+  const offers = new Set([...contacts, ...phoneContacts].flatMap(({ offer }) => offer ?? []));
+  if (offers.size === 0) return [];
   const [at] = instants;
+  const byPhone = new Set(
+    config.channels.filter((one) => addressOf(one) === "phone").map(({ id }) => id),
+  );
+  const isBarredOn = (channel: string, offer: string): boolean => {
+    const phone = byPhone.has(channel) ? phoneContacts : [];
+    return contactPolicy.capBar(contacts, phone, channel, offer, at!) !== null;
+  };
   const isBarred = (offer: string): boolean =>
     kind === "outbound"
-      ? open.some((channel) => contactPolicy.capBar(contacts, [], channel, offer, at!) !== null)
+      ? open.some((channel) => isBarredOn(channel, offer))
       : contactPolicy.offerBar(contacts, offer, at!) !== null;
-  const offers = new Set(contacts.flatMap(({ offer }) => offer ?? []));
   return [...offers].filter(isBarred);
 }

@@ -197,7 +197,12 @@ export function dependenciesOf(world: World = {}, more: Partial<DecideDependenci
     config: current,
     rules: { config: current, contactPolicy: new ContactPolicy(current) },
     suppressions: { refresh: async () => {}, reasonFor: () => null },
-    contacts: { phoneContacts: async (phones) => phones.map(() => []) },
+    contacts: {
+      phoneContacts: async (phones) => phones.map(() => []),
+      reserve: async () => ({ status: "ok" }),
+      release: async () => undefined,
+    },
+    couponLedger: { issue: async () => "issued", release: async () => true },
     onGuardStop: (guard) => void failures.push(`guard ${guard}`),
     schema,
     reader: { readRef, readRefs: (refs) => Promise.all(refs.map(readRef)) },

@@ -12,8 +12,9 @@ const choose = (coupons: readonly Coupon[], one: Product = product, share = HALF
   const found = chooseCoupon(coupons, buildSnapshot(1, [one]), 0, share);
   return found === null ? null : [found.coupon.id, found.cost];
 };
+const all = { limitedCoupons: true, withheld: new Set<string>() };
 const isOpen = (more: Partial<Coupon>, stage = "new", now = NOW) =>
-  openCoupons([aCoupon("c", more)], stage, now).length === 1;
+  openCoupons([aCoupon("c", more)], stage, now, all).length === 1;
 const iso = (offsetMs: number) => new Date(NOW + offsetMs).toISOString();
 
 describe("a coupon is open", () => {

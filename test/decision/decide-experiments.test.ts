@@ -64,7 +64,12 @@ describe("a member in an arm", () => {
 
   it("without coupons is offered none", async () => {
     expect((await ask(decider())).suggestions.every(({ coupon }) => coupon !== null)).toBe(true);
-    const answer = await ask(treated({ coupons: false }));
+    const personal = {
+      ...config,
+      coupons: { ...config.coupons, personal: { "*": true, CN: true } },
+    };
+    const noCoupons = { experiments: [all({ coupons: false })], config: personal };
+    const answer = await ask(decider(noCoupons));
     expect(answer.suggestions.map(({ coupon }) => coupon)).toEqual([null, null, null, null]);
   });
 

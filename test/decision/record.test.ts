@@ -22,6 +22,9 @@ const aRecord = (more: Partial<DecisionRecord> = {}): DecisionRecord => ({
     consents: [{ channel: "phone", purpose: "marketing", status: "granted", at: 5 }],
   },
   held: [["p17", 129, "c5"]],
+  withheld: ["c9"],
+  askedFor: "p0",
+  reservedUntil: 1_777_861_800_000,
   versions: {
     heads: "20261122103200-abcdef12",
     ranker: "20261122103200-abcdef13",

@@ -44,6 +44,7 @@ beforeEach(async () => {
     store: core.store,
     placements,
     limits: { maxEventAgeYears: 30, maxFutureSeconds: 300, dedupeDays: 7 },
+    usesPhone: (channel) => channel === "phone",
     laterMs: DAY_MS,
   };
 });
@@ -120,6 +121,26 @@ describe("a response sent again", () => {
     expect(again).toMatchObject({ duplicate: true });
     expect(effects).toHaveLength(1);
     expect(await responses()).toHaveLength(1);
+  });
+});
+
+describe("a number found to be wrong", () => {
+  it("is the one in use, and a repeat does not go on to the next", async () => {
+    const [first, second] = ["+8613800138000", "+8613800138001"];
+    await core.members.put("m1", { phone: first, phones: [second] });
+    const marks = async () =>
+      ((await core.members.get("m1")).profile?.phoneMarks ?? []).map(({ phone }) => phone).sort();
+    const at = Date.now() - 5_000;
+    const one = { decisionId: aDecision(at), outcome: "bad_number", at } as const;
+    const acting = { ...dependencies, effects: core.responseEffects };
+    await respond(one, acting);
+    expect(await marks()).toEqual([first]);
+    expect(await respond(one, acting)).toMatchObject({ duplicate: true });
+    expect(await marks()).toEqual([first]);
+    await respond({ ...one, decisionId: aDecision(at + 1), at: at + 1 }, acting);
+    expect(await marks()).toEqual([first, second]);
+    const [number] = await core.contacts.phoneContacts([second]);
+    expect(number).toHaveLength(1);
   });
 });
 

@@ -269,12 +269,14 @@ describe("record mappers", () => {
         name: "王芳",
         phone: "138 0013 8000",
         tags: ["gold", "tea"],
-        vulnerable: false,
         attributes: { age: 41, code: "007", plan: "3" },
         consents: [
           { channel: "sms", purpose: "marketing", status: "granted", at: 0, source: "import" },
         ],
       },
+    });
+    expect(map({ row: 5, values: { ...values, V: "yes" } })).toMatchObject({
+      record: { vulnerable: true },
     });
     expect(map({ row: 2, values: { ...values, Mail: "nonsense" } })).toMatchObject({
       code: "invalid_request",

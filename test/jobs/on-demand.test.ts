@@ -27,8 +27,13 @@ describe("work on demand", () => {
 
   it("asked for twice at once is done once, and again when it is asked for later", async () => {
     const work = onDemand();
-    const [first, same] = await Promise.all([work.run("a", {}), work.run("a", {})]);
-    expect(same.pid).toBe(first.pid);
+    const [first, same, alike] = await Promise.all([
+      work.run("a", {}, "?"),
+      work.run("a", { at: 1 }, "?"),
+      work.run("b", {}, "?"),
+    ]);
+    expect(same).toEqual(first);
+    expect(alike.pid).not.toBe(first.pid);
     expect((await work.run("a", {})).pid).not.toBe(first.pid);
   });
 
@@ -36,7 +41,7 @@ describe("work on demand", () => {
     const work = onDemand();
     const failing = work.run("a", { waitMs: "no number" });
     const waiting = Array.from({ length: 7 }, (_, i) => work.run("b", { i }));
-    expect(() => work.run("c", {})).toThrow(expect.objectContaining({ code: "overloaded" }));
+    await expect(work.run("c", {})).rejects.toMatchObject({ code: "overloaded" });
     await expect(failing).rejects.toThrow();
     work.close();
     const rest = await Promise.allSettled(waiting);

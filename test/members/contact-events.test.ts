@@ -139,7 +139,10 @@ describe("a response", () => {
   it("gives the same contacts in any order, with calls and reservations among them", async () => {
     const steps = [
       () => core.ingest.ingest([response("no_contact", NOW - 3_000)]),
-      () => core.ingest.ingest([response("accept", NOW - 2_000, { rank: 2, product: "cup", offer: "tea" })]),
+      () =>
+        core.ingest.ingest([
+          response("accept", NOW - 2_000, { rank: 2, product: "cup", offer: "tea" }),
+        ]),
       () => core.ingest.ingest([response("reject", NOW - 1_000)]),
       () =>
         core.ingest.ingest([
@@ -156,8 +159,8 @@ describe("a response", () => {
     }
     expect([...seen]).toHaveLength(1);
     expect(await of("m1")).toMatchObject([
-      { token: "d_1", until: 0, outcome: "refused" },
       { token: "d_1.2", until: 1, offer: "cup", outcome: "accepted" },
+      { token: "d_1", until: 0, outcome: "refused" },
     ]);
   });
 

@@ -78,6 +78,23 @@ describe("a member's record", () => {
     expect(replaced.createdAt).toBe(first.createdAt);
   });
 
+  it("is protected until a word against it, however often it is replaced without one", async () => {
+    const protection = {
+      doNotContact: true,
+      vulnerable: true,
+      personalization: "off" as const,
+    };
+    await put(a, { name: "Ann", ...protection });
+    expect(await put(a, { name: "Anna" })).toMatchObject({ name: "Anna", ...protection });
+    expect(await patch(a, { doNotContact: false })).toMatchObject({
+      ...protection,
+      doNotContact: false,
+    });
+    const lifted = { vulnerable: false, personalization: "on" as const };
+    expect(await put(a, { name: "Ann", ...lifted })).toMatchObject(lifted);
+    expect(await put(a, { name: "Ann" })).not.toHaveProperty("doNotContact");
+  });
+
   it("is unknown until something is written, and known from an event alone", async () => {
     await expect(core.members.get(a)).rejects.toMatchObject({ code: "member_unknown" });
     expect(await core.members.resolve(a)).toBeNull();

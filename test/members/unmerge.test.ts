@@ -5,6 +5,7 @@ import type { MemberEvent } from "../../src/events/event.js";
 import { rebuild } from "../../src/events/rebuild.js";
 import { followComponent, readComponent, replayMembers } from "../../src/events/replay.js";
 import { combineProfiles } from "../../src/members/combine-profiles.js";
+import { encodeOffers } from "../../src/members/sticky-offers.js";
 import { unmerge } from "../../src/members/unmerge.js";
 import { partitionOf } from "../../src/redis/keys.js";
 import { aPurchase, codec, World } from "../support/world.js";
@@ -57,6 +58,19 @@ describe("unmerge", () => {
     expect([one?.profile?.name, one?.profile?.merged]).toEqual(["One", undefined]);
     const found = await world.members.resolve({ phone: "13900139000" });
     expect([found?.record.id, found?.candidates]).toEqual([from, [from]]);
+  });
+
+  it("leaves what was promised to both", async () => {
+    for (const id of ["m1", "m2"]) await world.send(id, aPurchase());
+    const offer = { product: "p", price: 9, coupon: null, decision: "d_a_1_000000000000" };
+    const offers = encodeOffers([{ ...offer, until: Date.now() + 60_000 }]);
+    const { version } = await world.store.read("m2");
+    const write = { id: "m2", expectedVersion: version, offers };
+    const partition = partitionOf("m2");
+    await world.store.commit([{ partition, members: [write], records: [], claims: [] }]);
+    await world.members.merge("m1", "m2");
+    await apart("m1", "m2");
+    for (const one of await world.store.readMany(["m1", "m2"])) expect(one.offers).toEqual(offers);
   });
 
   it("is what replay and rebuild say as well", async () => {

@@ -9,6 +9,7 @@ import {
   recommendationExample,
   scoresExample,
 } from "../../src/http/examples.js";
+import { rankLeadsExample } from "../../src/http/examples-leads.js";
 import { experimentReportExample } from "../../src/http/examples-reports.js";
 import { responseExample } from "../../src/http/examples-responses.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
@@ -215,6 +216,7 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
     pop: async () => ({ contentType: "application/json", text: "{}" }),
     popFallback: () => ({ contentType: "application/json", text: "{}" }),
     ingestEvents: async (events) => ({ accepted: events.length, duplicates: 0, rejected: [] }),
+    leads: { rank: async () => rankLeadsExample.response },
     members: memoryMembers(),
     products: memoryProducts(),
     coupons: memoryCoupons(),
