@@ -5,6 +5,7 @@ import { benchEvents } from "./events.js";
 import { benchGrowth } from "./growth.js";
 import { benchImport } from "./import.js";
 import { benchMemory } from "./memory.js";
+import { benchPop } from "./pop.js";
 import { profileServing } from "./profile.js";
 import { benchQuality } from "./quality.js";
 import { benchScoring } from "./scoring.js";
@@ -52,6 +53,10 @@ const BENCHES: Record<string, Bench> = {
   swap: {
     about: "recommendations while a model is trained, and while models are swapped",
     run: benchSwap,
+  },
+  pop: {
+    about: "the pop lookup at a fixed rate, alone and beside a running import",
+    run: benchPop,
   },
   events: {
     about: "events over HTTP in batches beside a bare handler; acknowledged to visible",

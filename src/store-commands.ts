@@ -1,4 +1,5 @@
 /** Command line: import, rebuild, keys. Options in, one function called, its last line printed. */
+import { constants, setPriority } from "node:os";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { productInputSchema } from "./catalog/records.js";
 import type { Config } from "./config.js";
@@ -50,6 +51,8 @@ const withImportFlags = (command: Command): Command =>
     .option("--rejects <csv>", "where refused rows go; default <file>.rejects.csv");
 
 async function importEventsInto(core: Core, flags: ImportFlags): Promise<ImportSummary> {
+  // Whoever serves on this machine comes first.
+  setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
   const { catalog, members, config, client, writer, optOut } = core;
   const { map, rejects, timezone, ...options } = flags;
   return importEvents(

@@ -26,6 +26,8 @@ class Life {
   orders = 0;
   /** Coupon in hand and until when. */
   coupon: { id: string; until: number; percentOff: number } | null = null;
+  /** Each is redeemed once; a second time it is a discount the shop gives of itself. */
+  readonly redeemed = new Set<string>();
   complaintUntil = 0;
 
   constructor(
@@ -221,7 +223,10 @@ function redeem(life: Life, at: number): number {
   const { coupon, random, truth } = life;
   if (coupon === null || at > coupon.until) return 0;
   if (!random.chance(0.25 + 0.7 * truth.priceSensitivity)) return 0;
-  life.emit({ type: "coupon_redeemed", at: at + 1000, properties: { coupon: coupon.id } });
+  if (!life.redeemed.has(coupon.id)) {
+    life.emit({ type: "coupon_redeemed", at: at + 1000, properties: { coupon: coupon.id } });
+    life.redeemed.add(coupon.id);
+  }
   life.coupon = null;
   return coupon.percentOff;
 }

@@ -13,7 +13,7 @@ import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src
 import { aPolicy, onceADay } from "../support/contacts.js";
 import { flush, openTestCore, type TestCore } from "../support/core.js";
 import { type TestStore, testTarget } from "../support/redis.js";
-import { aProduct, ask, config, dependenciesOf, granted } from "./a-decider.js";
+import { aCoupon, aProduct, ask, config, dependenciesOf, granted } from "./a-decider.js";
 
 const PHONE = "+8613800138000";
 const profile = { phone: PHONE, timezone: "Asia/Shanghai", consents: granted("phone") };
@@ -52,7 +52,7 @@ afterAll(async () => {
 function decider(more: Partial<DecideDependencies> = {}, contactPolicy = onceADay) {
   const made: Recordable[] = [];
   const { dependencies } = dependenciesOf(
-    { products },
+    { products, coupons: [aCoupon("few", { amountOff: 9, budget: 1 })] },
     {
       reader: new MemberReader(core.store, core.members),
       contacts: core.contacts,
@@ -227,6 +227,17 @@ describe("a decision about a contact, replayed", () => {
     if (which === "barred") answer = await ask(dependencies, { ...reserving, member: "n" });
     expect(answer.contact !== undefined).toBe(which === "reserved");
     expect(bytes(await again(dependencies, made.at(-1)!))).toBe(bytes(answer));
+  });
+
+  it("gives the same bytes: without a coupon of which none was left", async () => {
+    const issue = async () => "budget_spent" as const;
+    const { dependencies, made } = decider({
+      couponLedger: { issue, release: async () => true },
+    });
+    const answer = await ask(dependencies, reserving);
+    expect(answer.suggestions.map(({ coupon }) => coupon)).toEqual([null, null, null]);
+    const replayed = await again(dependencies, made.at(-1)!);
+    expect(bytes(replayed)).toBe(bytes(answer));
   });
 
   it("gives the same bytes: asked for later", async () => {
