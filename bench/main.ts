@@ -3,6 +3,7 @@ import { parseArgs } from "node:util";
 import { shipDemoModels } from "./demo-models.js";
 import { benchEvents } from "./events.js";
 import { benchGrowth } from "./growth.js";
+import { benchGuards } from "./guards.js";
 import { benchImport } from "./import.js";
 import { benchMemory } from "./memory.js";
 import { benchPop } from "./pop.js";
@@ -46,6 +47,11 @@ const BENCHES: Record<string, Bench> = {
     about: "from nothing to ready with 100,000 products, step by step",
     run: benchStart,
   },
+  guards: {
+    about:
+      "a million random decisions judged by an oracle of its own (--count, --seed, --only BLOCK)",
+    run: benchGuards,
+  },
   growth: {
     about: "requests, memory and jobs with ten and a hundred times the members or products",
     run: benchGrowth,
@@ -82,6 +88,7 @@ const { positionals, values } = parseArgs({
     everyone: { type: "string", default: "1000000" },
     seed: { type: "string", default: "1" },
     rows: { type: "string", default: "1000000" },
+    count: { type: "string", default: "1000000" },
     products: { type: "string", default: "100000" },
     rate: { type: "string", default: "200" },
     "member-sizes": { type: "string", default: "10000,100000,1000000" },
@@ -108,6 +115,7 @@ if (bench === undefined) {
     everyone: Number(values.everyone),
     seed: Number(values.seed),
     rows: Number(values.rows),
+    count: Number(values.count),
     products: Number(values.products),
     rate: Number(values.rate),
     memberSizes: values["member-sizes"].split(",").map(Number),

@@ -18,6 +18,8 @@ export interface DecisionParts {
   readonly core: Core;
   readonly followed: Followed;
   readonly recorder: DecisionRecorder;
+  /** The real time where it is not Date.now. */
+  readonly clock?: () => number;
 }
 
 /** Hash of the part of the configuration that a decision depends on. */
@@ -42,6 +44,7 @@ export function decideDependencies({
   core,
   followed,
   recorder,
+  clock,
 }: DecisionParts): DecideDependencies {
   const { config, schema, store, members, catalog, logger, suppressions, contacts } = core;
   const { couponLedger } = core;
@@ -51,6 +54,7 @@ export function decideDependencies({
     schema,
     suppressions,
     contacts,
+    clock,
     couponLedger,
     rules: { config, contactPolicy: core.contactPolicy },
     onGuardStop(guard) {

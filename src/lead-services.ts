@@ -29,7 +29,7 @@ export function leadService(
 /** The part of what decides that leads need too. */
 type Deciding = ScoringDependencies &
   PersonDependencies &
-  Pick<DecideDependencies, "rules" | "onGuardStop">;
+  Pick<DecideDependencies, "clock" | "rules" | "onGuardStop">;
 
 export function rankDependencies(
   core: Pick<Core, "client" | "store" | "catalog">,
@@ -70,5 +70,6 @@ export function rankDependencies(
       });
     },
     onGuardStop: (guard) => deciding.onGuardStop(guard),
+    clock: deciding.clock,
   };
 }

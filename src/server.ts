@@ -27,11 +27,21 @@ async function answeringModules() {
   return { ...recorder, ...front, ...queue, ...reports, ...services, ...warming };
 }
 
+export interface ServerOptions {
+  /** What decisions take for the real time, epoch milliseconds; Date.now where a test gives none. */
+  readonly clock?: () => number;
+}
+
 /**
  * `target`: what `connectRedis` takes. Starts also while the store is out of reach, degraded.
  * Throws `port_in_use`.
  */
-export async function startServer(config: Config, target: string, logger: Logger): Promise<Server> {
+export async function startServer(
+  config: Config,
+  target: string,
+  logger: Logger,
+  { clock }: ServerOptions = {},
+): Promise<Server> {
   const times = new StartTimes();
   times.end("modules of the store");
   const core = await connectCore(config, target, "serve", logger);
@@ -55,7 +65,7 @@ export async function startServer(config: Config, target: string, logger: Logger
   const hasRoom = (): boolean => core.watch.fullness < config.storeFullRatio;
   const recorder = new DecisionRecorder({ client: core.client, config, hasRoom });
   const reports = reportServices(core, target);
-  const parts = { core, followed, queue, keys, recorder, reports };
+  const parts = { core, followed, queue, keys, recorder, reports, clock };
   const services = createServices({ ...parts, ready: () => ready });
   await warmUp(core, services);
   recorder.start();

@@ -49,6 +49,7 @@ export interface ServiceParts {
   readonly keys: ApiKeys;
   readonly recorder: DecisionRecorder;
   readonly reports: ReportService;
+  readonly clock?: () => number;
   /** false while starting and stopping. */
   ready(): boolean;
 }

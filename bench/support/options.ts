@@ -20,7 +20,9 @@ export interface BenchOptions {
   /** For `growth`, ascending: one of both is held at its middle while the other grows. */
   readonly memberSizes: readonly number[];
   readonly productSizes: readonly number[];
-  /** quality: ids of data sets, separated by commas; empty: all of them. */
+  /** guards: decisions. */
+  readonly count: number;
+  /** quality: ids of data sets, separated by commas; guards: a block. Empty: all of them. */
   readonly only: string;
   /** serve: paths of the Nodes to serve on, and in how many processes. */
   readonly nodes: readonly string[];

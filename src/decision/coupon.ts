@@ -10,9 +10,11 @@ export interface CouponChoice {
   readonly cost: number;
 }
 
-function isValidAt(coupon: Coupon, now: number): boolean {
-  if (coupon.validFrom !== undefined && now < Date.parse(coupon.validFrom)) return false;
-  return coupon.validUntil === undefined || now < Date.parse(coupon.validUntil);
+/** At each of these instants, epoch milliseconds: the real clock and a dry run's own. */
+function isValidAt({ validFrom, validUntil }: Coupon, instants: readonly number[]): boolean {
+  const from = validFrom === undefined ? Number.NEGATIVE_INFINITY : Date.parse(validFrom);
+  const until = validUntil === undefined ? Number.POSITIVE_INFINITY : Date.parse(validUntil);
+  return instants.every((at) => at >= from && at < until);
 }
 
 /** A coupon that was promised: null when it has ended or was withdrawn since. */
@@ -20,20 +22,20 @@ export function heldCoupon(
   coupons: readonly Coupon[],
   id: string,
   price: number,
-  now: number,
+  instants: readonly number[],
 ): CouponChoice | null {
-  const coupon = coupons.find((one) => one.id === id && one.active && isValidAt(one, now));
+  const coupon = coupons.find((one) => one.id === id && one.active && isValidAt(one, instants));
   return coupon === undefined ? null : { coupon, cost: costOf(coupon, price) };
 }
 
 /**
- * Coupons this member may have at `now` (epoch milliseconds), whatever the product: asked once a
+ * Coupons this member may have at these instants, whatever the product: asked once a
  * request, since reading a date costs more than all that is asked of a candidate.
  */
 export const openCoupons = (
   coupons: readonly Coupon[],
   stage: string,
-  now: number,
+  instants: readonly number[],
   { limitedCoupons, withheld }: LimitedCoupons,
 ): Coupon[] =>
   coupons.filter(
@@ -41,7 +43,7 @@ export const openCoupons = (
       coupon.active &&
       (coupon.stages === undefined || coupon.stages.includes(stage)) &&
       (!isLimited(coupon) || (limitedCoupons && !withheld.has(coupon.id))) &&
-      isValidAt(coupon, now),
+      isValidAt(coupon, instants),
   );
 
 /** Of coupons there are only so many of: whether any may be shown, and which not. */

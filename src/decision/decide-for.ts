@@ -276,8 +276,9 @@ async function offers(
     propensity: propensityOf(ranked, scored),
     margins: ranked?.margins ?? null,
     held,
-    // Where coupons are not chosen person by person no experiment chooses either (guard 10).
-    newCoupons: decision.canHold && (treatment.coupons || !verdict.personalCoupons),
+    // No experiment chooses coupons where everybody gets the same (guard 7), nor where they are not
+    // chosen person by person (guard 10).
+    newCoupons: decision.canHold && (treatment.coupons || !mayDiffer(verdict)),
     limitedCoupons: personal !== null,
     withheld,
     askedFor,
@@ -285,6 +286,7 @@ async function offers(
     language,
     limit: explorationShare > 0 ? Math.max(limit, DRAWN_AMONG) : limit,
     now,
+    instants: decision.use.instants,
   });
   const passed = lastLook(chosen, { ...decision, held }, facts, current.snapshot, dependencies);
   const { order, propensity: drawn } = drawAmongTop(passed, decision.seed, explorationShare);
@@ -328,6 +330,9 @@ function candidateRequestOf(
     segment: personal?.stage ?? "",
   };
 }
+
+/** Whether one person may be offered other coupons than the next. */
+const mayDiffer = ({ personal, personalCoupons }: Verdict): boolean => personal && personalCoupons;
 
 const numbered = (order: readonly Suggestion[]): Suggestion[] =>
   order.map((one, i) => (one.rank === i + 1 ? one : { ...one, rank: i + 1 }));

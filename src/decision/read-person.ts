@@ -54,14 +54,19 @@ export async function readPerson(
   const phone = withPhone ? phoneOf(record?.profile ?? null) : null;
   const [phoneContacts = []] = phone === null ? [] : await contacts.phoneContacts([phone]);
   const named = identityOf(ref, config.defaultRegion);
-  const asked = named !== null && "identity" in named ? [named.identity] : [];
+  const asked = named === null ? [] : ["identity" in named ? named.identity : memberId(named.id)];
   return personOf(record, asked, phoneContacts, now, dependencies);
 }
 
-/** `asked`: identities beside those of the profile, as one that leads to nobody. */
+/** What the suppression list can be asked for beside what a profile names. */
+type Asked = Identity | { readonly kind: "member"; readonly value: string };
+
+const memberId = (value: string): Asked => ({ kind: "member", value });
+
+/** `asked`: the reference itself, which may lead to nobody and be listed all the same. */
 export function personOf(
   record: MemberRecord | null,
-  asked: readonly Identity[],
+  asked: readonly Asked[],
   phoneContacts: GuardSubject["phoneContacts"],
   now: number,
   { config, suppressions }: Pick<PersonDependencies, "config" | "suppressions">,
@@ -84,14 +89,13 @@ export function personOf(
 /** Any one of somebody's phones, e-mails, accounts or ids counts: they are one person. */
 function suppressedOf(
   record: MemberRecord | null,
-  asked: readonly Identity[],
+  asked: readonly Asked[],
   suppressions: PersonDependencies["suppressions"],
 ): GuardSubject["suppressed"] {
   const suppressed = { member: false, phone: false, email: false };
   const profile = record?.profile ?? null;
   const ids = record === null ? [] : [record.id, ...(profile?.merged ?? []).map(({ id }) => id)];
-  suppressed.member = ids.some((id) => suppressions.reasonFor("member", id) !== null);
-  for (const { kind, value } of [...identitiesOf(profile), ...asked]) {
+  for (const { kind, value } of [...ids.map(memberId), ...identitiesOf(profile), ...asked]) {
     if (kind === "visitor" || suppressions.reasonFor(kind, value) === null) continue;
     suppressed[kind === "account" ? "member" : kind] = true;
   }

@@ -44,6 +44,8 @@ export interface SuggestInput {
   readonly language: Language;
   readonly limit: number;
   readonly now: number;
+  /** The clocks there are: a coupon is offered only while it is valid by all of them. */
+  readonly instants: readonly number[];
 }
 
 interface Treatment {
@@ -80,14 +82,17 @@ function treat(input: SuggestInput, coupons: readonly Coupon[], i: number): Trea
 
 /** What the product costs this member: as it was shown while that holds, else as the catalog says. */
 function termsOf(
-  { snapshot, held, config, now }: SuggestInput,
+  { snapshot, held, config, instants }: SuggestInput,
   coupons: readonly Coupon[],
   product: number,
 ): Pick<Treatment, "price" | "coupon"> {
   const offer = held.size === 0 ? undefined : held.get(snapshot.products[product]!.id);
   if (offer !== undefined) {
     const { price, coupon: id } = offer;
-    return { price, coupon: id === null ? null : heldCoupon(snapshot.coupons, id, price, now) };
+    return {
+      price,
+      coupon: id === null ? null : heldCoupon(snapshot.coupons, id, price, instants),
+    };
   }
   const listed = snapshot.price[product]!;
   return {
@@ -107,9 +112,9 @@ export interface Suggested {
  * propensity by the ranker's margin, untrained by the order of the sources. A treatment without a channel worth its cost is left out.
  */
 export function suggest(input: SuggestInput): Suggested {
-  const { snapshot, facts, now } = input;
+  const { snapshot, facts } = input;
   const coupons = input.newCoupons
-    ? openCoupons(snapshot.coupons, facts?.stage ?? "prospect", now, input)
+    ? openCoupons(snapshot.coupons, facts?.stage ?? "prospect", input.instants, input)
     : [];
   const asked = input.askedFor === null ? undefined : snapshot.indexOf.get(input.askedFor);
   const shown: Treatment[] = [];

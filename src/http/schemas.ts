@@ -56,6 +56,7 @@ export const mergedProfileSchema = z.object(profileFields);
 
 export const profileSchema = z.object({
   ...profileFields,
+  emails: z.array(z.string()).optional().describe("Further addresses of members merged into it."),
   merged: z
     .array(mergedProfileSchema)
     .optional()

@@ -31,6 +31,7 @@ const recommend = route({
   response: recommendationResponseSchema,
   errors: ["overloaded"],
   hot: true,
+  entryPoint: "recommendations",
   example: recommendationExample,
   handle({ body, caller }, services) {
     if (typeof body.context?.now === "number" && !isAdmin(caller)) {

@@ -41,7 +41,7 @@ function ofPhones(profile: Profile | null): string | null {
 export function jurisdictionOf(profile: Profile | null, phone?: string): string | null {
   const own = written(profile?.jurisdiction);
   if (own !== null && own.length > 2) return own;
-  const called = phone ?? (own === null ? undefined : profile?.phone);
+  const called = phone ?? (own === null ? undefined : (profile?.phone ?? profile?.phones?.[0]));
   if (called === undefined) return own ?? ofPhones(profile);
   const found = regionOfPhone(called);
   if (own === null || found?.country === own) return found?.jurisdiction ?? null;

@@ -225,13 +225,20 @@ function barOf(
   return null;
 }
 
-/** Guard 10: the switch of the jurisdiction, else of its country, else `*`. Unknown: the strictest. */
+/**
+ * Guard 10: the switch of the jurisdiction, else of its country, else `*`, which does not speak for China.
+ * Unknown: the strictest, China among them.
+ */
 function arePersonal(
   switches: Readonly<Record<string, boolean>>,
   jurisdiction: string | null,
 ): boolean {
-  if (jurisdiction === null) return Object.values(switches).every((on) => on);
-  return switches[jurisdiction] ?? switches[countryOf(jurisdiction)] ?? switches["*"] ?? false;
+  if (jurisdiction === null) {
+    return switches.CN === true && Object.values(switches).every((on) => on);
+  }
+  const country = countryOf(jurisdiction);
+  const others = country === "CN" ? undefined : switches["*"];
+  return switches[jurisdiction] ?? switches[country] ?? others ?? false;
 }
 
 /** Guard 5, by offer: on any channel that is open, so that a change of channel is no way round it. */

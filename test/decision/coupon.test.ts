@@ -14,7 +14,7 @@ const choose = (coupons: readonly Coupon[], one: Product = product, share = HALF
 };
 const all = { limitedCoupons: true, withheld: new Set<string>() };
 const isOpen = (more: Partial<Coupon>, stage = "new", now = NOW) =>
-  openCoupons([aCoupon("c", more)], stage, now, all).length === 1;
+  openCoupons([aCoupon("c", more)], stage, [now], all).length === 1;
 const iso = (offsetMs: number) => new Date(NOW + offsetMs).toISOString();
 
 describe("a coupon is open", () => {

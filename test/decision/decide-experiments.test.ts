@@ -22,7 +22,9 @@ const products = [
   aProduct("fourth", { margin: 30 }),
 ];
 const coupons = [aCoupon("half", { amountOff: 10 })];
-const profile = { timezone: "Asia/Shanghai", consents: granted("phone", "sms") };
+/** Where coupons may be chosen person by person. */
+const jurisdiction = "SG";
+const profile = { jurisdiction, timezone: "Asia/Shanghai", consents: granted("phone", "sms") };
 const events = [10, 40, 70, 100].map((days) => aPurchase(days, ["first"]));
 const members = {
   m: { profile, events },
@@ -71,6 +73,18 @@ describe("a member in an arm", () => {
     const noCoupons = { experiments: [all({ coupons: false })], config: personal };
     const answer = await ask(decider(noCoupons));
     expect(answer.suggestions.map(({ coupon }) => coupon)).toEqual([null, null, null, null]);
+  });
+
+  it("without coupons gets what everybody gets where none are chosen person by person", async () => {
+    const chinese = { profile: { ...profile, jurisdiction: "CN" }, events };
+    const dependencies = decider({
+      members: { ...members, chinese },
+      experiments: [all({ coupons: false })],
+    });
+    for (const member of ["chinese", "off"]) {
+      const { suggestions } = await ask(dependencies, { member });
+      expect(suggestions.map(({ coupon }) => coupon?.id)).toEqual(["half", "half", "half", "half"]);
+    }
   });
 
   it("of some channels is contacted through these alone, and only where the guards agree", async () => {

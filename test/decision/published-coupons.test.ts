@@ -48,7 +48,10 @@ beforeAll(async () => {
 
 /** Stage and product → the coupons its members were shown with it. */
 async function couponsOfGroups(personal: boolean): Promise<Map<string, Set<string | null>>> {
-  const switched = { ...config, coupons: { ...config.coupons, personal: { "*": personal } } };
+  const switched = {
+    ...config,
+    coupons: { ...config.coupons, personal: { "*": personal, CN: personal } },
+  };
   const noHoldout = { ...switched, experiments: { ...config.experiments, holdoutShare: 0 } };
   const world = { members, products, coupons, experiments: [half], config: noHoldout };
   const { dependencies } = dependenciesOf(world, models);

@@ -5,7 +5,13 @@ import { type RespondDependencies, respond } from "../../src/decision/respond.js
 import { CuecardError } from "../../src/errors.js";
 import { EventLog } from "../../src/events/event-log.js";
 import { newDecisionId } from "../../src/members/decision-id.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import {
+  closeRedis,
+  connectRedis,
+  mastersOf,
+  type RedisClient,
+  whenReady,
+} from "../../src/redis/clients.js";
 import { partitionOf } from "../../src/redis/keys.js";
 import { flush, idElsewhere, logOf, openTestCore, type TestCore } from "../support/core.js";
 import { type TestStore, temporaryDir, testTarget } from "../support/redis.js";
@@ -56,7 +62,8 @@ afterAll(async () => {
 const aDecision = (at: number): string => newDecisionId(partitionOf("m1"), at);
 /** As if the ids of events of these days were kept no more. */
 const forgetIds = async (): Promise<void> => {
-  const keys = await client.keys("*dedupe*");
+  const nodes = mastersOf(client);
+  const keys = (await Promise.all(nodes.map((node) => node.keys("*dedupe*")))).flat();
   expect(keys.length).toBeGreaterThan(0);
   for (const key of keys) await client.del(key);
 };

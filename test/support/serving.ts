@@ -108,6 +108,8 @@ export async function startServing(
     environment?: Record<string, string>;
     /** Of the configuration file. */
     settings?: Record<string, unknown>;
+    /** What decisions take for the real time. */
+    clock?: () => number;
   } = {},
 ): Promise<Serving> {
   const dataDir = temporaryDir();
@@ -126,7 +128,9 @@ export async function startServing(
     ADMIN_API_KEY: ADMIN_KEY,
     ...options.environment,
   });
-  const server = await startServer(config, target, options.logger ?? silentLogger);
+  const server = await startServer(config, target, options.logger ?? silentLogger, {
+    clock: options.clock,
+  });
   const url = `http://127.0.0.1:${server.port}`;
   const ask: Serving["ask"] = async (method, path, request = {}) => {
     const answer = await send(url, method, path, request);
