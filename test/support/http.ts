@@ -11,10 +11,7 @@ import {
 } from "../../src/http/examples.js";
 import { rankLeadsExample } from "../../src/http/examples-leads.js";
 import { experimentReportExample } from "../../src/http/examples-reports.js";
-<<<<<<< HEAD
 import { responseExample } from "../../src/http/examples-responses.js";
-=======
->>>>>>> f86129834c0791378463070819ede021c7f98b05
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
