@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { parse as parseYaml } from "yaml";
 import { z } from "zod";
+import { popSchema } from "./config-pop.js";
 import { CuecardError } from "./errors.js";
 
 const port = z.coerce.number().int().min(0).max(65535);
@@ -96,28 +97,6 @@ const stagesSchema = z.object({
   /** Bounds on the silence thresholds, in days. */
   dormantMinDays: z.number().positive().default(30),
   churnedMaxDays: z.number().positive().default(540),
-});
-
-/** Names of one parameter of /pop in the words of telephone systems; the first that is sent counts. */
-const aliases = (...names: string[]) => z.array(z.string().min(1)).min(1).default(names);
-
-const popSchema = z.object({
-  /** Where the card is shown: a placement of kind inbound. */
-  placement: z.string().default("screen_pop"),
-  /** For the whole decision, ms; that of any request where absent. */
-  budgetMs: z.number().min(5).max(10_000).optional(),
-  aliases: z
-    .object({
-      caller: aliases(
-        ...["ani", "phone", "phone_number", "from", "caller", "number", "CallerNumber"],
-      ),
-      dialled: aliases("dnis", "did_pattern", "dialed_number", "to"),
-      call: aliases("uniqueid", "call_id", "contactId", "conversationId", "uid"),
-      agent: aliases("user", "agent"),
-      member: aliases("member", "vendor_id", "vendor_lead_code"),
-      country: aliases("cc", "phone_code"),
-    })
-    .prefault({}),
 });
 
 /** `24h`, `7d`: at most 366 days. */

@@ -14,6 +14,7 @@ import { encodeRecord } from "./events/log-record.js";
 import { MemberWriter, type StateCodec } from "./events/member-writer.js";
 import { createOptOut, type OptOut } from "./events/opt-out.js";
 import { createRedeem } from "./events/redeem-coupon.js";
+import { createResponseEffects, type ResponseEffects } from "./events/response-effects.js";
 import type { AliveModel } from "./features/alive.js";
 import {
   createFeatureSchema,
@@ -26,6 +27,7 @@ import { ContactStore } from "./members/contact-store.js";
 import { IdentityStore } from "./members/identity.js";
 import { MemberStore } from "./members/member-store.js";
 import { Members } from "./members/members.js";
+import { parsePhone } from "./members/phone.js";
 import { Suppressions } from "./members/suppressions.js";
 import { ContactPolicy } from "./policy/contact-policy.js";
 import { addressOf } from "./policy/guards.js";
@@ -62,6 +64,7 @@ export interface Core {
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
   readonly optOut: OptOut;
+  readonly responseEffects: ResponseEffects;
   readonly log: EventLog;
   readonly schema: FeatureSchema;
   readonly models: ModelRegistry;
@@ -131,10 +134,6 @@ export async function connectCore(
   const finishMerge = finishMergeOf(members);
   const { contactEvents } = contact;
   const writer = new MemberWriter(store, codec, finishMerge, suppressions, contactEvents);
-  const channels = config.channels.map(({ id }) => id);
-  const couponLedger = new CouponLedger(client);
-  const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
-  const optOut = createOptOut({ members, suppressions, channels });
   return {
     config,
     isDemo,
@@ -146,11 +145,9 @@ export async function connectCore(
     members,
     suppressions,
     ...contact,
-    couponLedger,
     codec,
     writer,
-    ingest: new Ingest(writer, members, productFacts(catalog), config, optOut, redeem),
-    optOut,
+    ...ingestParts({ config, client, catalog, store, members, suppressions, writer }),
     log: new EventLog(client, config.dataDir, (id) => suppressions.isErased("member", id)),
     schema: createFeatureSchema(config.attributes),
     models: new ModelRegistry(client),
@@ -168,6 +165,43 @@ const couponsOf = (catalog: Catalog) => (id: string) =>
   catalog.current().coupons.find((coupon) => coupon.id === id);
 
 const finishMergeOf = (members: Members) => (from: string) => members.finishMerge(from);
+
+/** Events as they come in, and what they change beside being counted. */
+function ingestParts(
+  parts: Pick<
+    Core,
+    "config" | "client" | "catalog" | "store" | "members" | "suppressions" | "writer"
+  >,
+): Pick<Core, "couponLedger" | "optOut" | "responseEffects" | "ingest"> {
+  const { config, client, catalog, store, members, suppressions, writer } = parts;
+  const channels = config.channels.map(({ id }) => id);
+  const couponLedger = new CouponLedger(client);
+  const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
+  const optOut = createOptOut({ members, suppressions, channels });
+  const responseEffects = responseEffectsOf({ members, suppressions, store, config });
+  const facts = productFacts(catalog);
+  return {
+    couponLedger,
+    optOut,
+    responseEffects,
+    ingest: new Ingest(writer, members, facts, config, optOut, redeem, responseEffects),
+  };
+}
+
+/** What a response changes beside contacts: whom and which numbers we leave alone. */
+function responseEffectsOf({
+  config,
+  ...stores
+}: Pick<Core, "members" | "suppressions" | "store" | "config">): ResponseEffects {
+  return createResponseEffects({
+    ...stores,
+    addressOf: (id) => addressOf(config.channels.find((one) => one.id === id) ?? { id }),
+    phoneOf: (text) => {
+      const parsed = parsePhone(text, config.defaultRegion);
+      return parsed.kind === "number" ? parsed.e164 : undefined;
+    },
+  });
+}
 
 /** How often somebody may be reached: the limits, what was counted, and what counts. */
 function contactParts(

@@ -79,13 +79,17 @@ export function decideDependencies({
   };
 }
 
+export function decisionLogOf({ core, recorder }: DecisionParts): DecisionLog {
+  const { store, log } = core;
+  return new DecisionLog(log, recorder, async (member) => (await store.read(member)).erased);
+}
+
 export function decisionService(
-  { core, followed, recorder }: DecisionParts,
+  { core, followed }: DecisionParts,
+  decisions: DecisionLog,
   deciding: DecideDependencies,
 ): DecisionService {
-  const { store, log } = core;
-  const isErased = async (member: string) => (await store.read(member)).erased;
-  const decisions = new DecisionLog(log, recorder, isErased);
+  const { store } = core;
   const dependencies = {
     ...deciding,
     past: {

@@ -7,7 +7,12 @@ import { decide } from "./decision/decide.js";
 import type { LastScores } from "./decision/last-scores.js";
 import type { DecisionRecorder } from "./decision/recorder.js";
 import { score } from "./decision/score.js";
-import { decideDependencies, decisionService, offerStoreOf } from "./decision-services.js";
+import {
+  decideDependencies,
+  decisionLogOf,
+  decisionService,
+  offerStoreOf,
+} from "./decision-services.js";
 import { CuecardError } from "./errors.js";
 import { followComponent, readComponent } from "./events/replay.js";
 import { timelineOf } from "./events/timeline.js";
@@ -31,6 +36,7 @@ import { unmerge } from "./members/unmerge.js";
 import { type PopParts, pop, popFallback } from "./pop/pop.js";
 import { type ApiKeys, KEYS_FOLLOW_MS } from "./redis/api-keys.js";
 import { withDeadline } from "./redis/clients.js";
+import { responseServices } from "./response-services.js";
 
 const DAY_MS = 86_400_000;
 /** Share of a pop's time for asking whether an id it brought is one of ours. */
@@ -52,6 +58,7 @@ export function createServices(parts: ServiceParts): Services {
   const { core, keys } = parts;
   const dependencies = decideDependencies(parts);
   const { lastScores, reader } = dependencies;
+  const decisions = decisionLogOf(parts);
   const recommend = (request: RecommendationRequest) => decide(request, dependencies);
   const popParts: PopParts = {
     config: core.config,
@@ -73,7 +80,13 @@ export function createServices(parts: ServiceParts): Services {
       requireRoom(core);
       return core.ingest.ingest(events);
     },
-    decisions: decisionService(parts, dependencies),
+    decisions: decisionService(parts, decisions, dependencies),
+    ...responseServices({
+      core,
+      reader,
+      find: (id) => decisions.find(id),
+      requireRoom: () => requireRoom(core),
+    }),
     leads: leadService(parts, dependencies),
     members: memberService(core, lastScores),
     ...catalogServices(core),

@@ -44,6 +44,18 @@ export const metrics = {
     labelNames: ["result"],
     registers: [registry],
   }),
+  responses: new Counter({
+    name: "cuecard_responses_total",
+    help: "Responses to decisions, by outcome and result (accepted, duplicate, unknown)",
+    labelNames: ["outcome", "result"],
+    registers: [registry],
+  }),
+  dispositions: new Counter({
+    name: "cuecard_dispositions_total",
+    help: "Dispositions of calls, by result (kept, repeated, no_decision, unmapped, missing, failed)",
+    labelNames: ["result"],
+    registers: [registry],
+  }),
   writeRetries: new Counter({
     name: "cuecard_member_write_retries_total",
     help: "Member writes that lost a race and were folded again",

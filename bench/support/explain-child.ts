@@ -197,14 +197,18 @@ class Session {
   }
 
   /** The coupon of the first suggestion beside the others that were open to this stage and fit. */
-  private couponOf({ member, suggestions: [first] }: RecommendationResponse): CouponTold | null {
+  private couponOf(answer: RecommendationResponse): CouponTold | null {
+    const [first] = answer.suggestions;
     if (first?.product == null) return null;
+    // Somebody whose features were not looked at is of no stage either.
+    const isPersonal = Object.keys(answer.explanation?.features ?? {}).length > 0;
+    const stage = (isPersonal ? answer.member.stage : null) ?? "prospect";
     const { record, price } = this.productOf(first.product.id);
     const margin = record.margin!;
     const fitting = this.world.coupons
       .filter(
         ({ stages, categories, products, minimumAmount = 0, validUntil }) =>
-          (stages === undefined || stages.includes(member.stage ?? "prospect")) &&
+          (stages === undefined || stages.includes(stage)) &&
           (categories === undefined || categories.includes(record.category!)) &&
           (products === undefined || products.includes(first.product!.id)) &&
           price >= minimumAmount &&

@@ -89,7 +89,8 @@ const PLACES: Readonly<Record<string, readonly [en: string, zh: string]>> = {
   "America/New_York": ["New York", "纽约时间"],
   "Pacific/Honolulu": ["Honolulu", "檀香山时间"],
 };
-const percent = (share: number): string => `${(share * 100).toFixed(share < 0.01 ? 1 : 0)} %`;
+const percent = (share: number): string =>
+  share < 0.001 ? "< 0.1 %" : `${(share * 100).toFixed(share < 0.01 ? 1 : 0)} %`;
 const costsOf = (coupons: readonly CouponCost[]): string =>
   coupons.map(({ label, cost }) => `“${label}” (${yuan(cost)})`).join(", ");
 const yuan = (amount: number): string => `¥${amount.toFixed(2)}`;
@@ -255,7 +256,7 @@ const zh: Words = {
   contribution: (words, value) =>
     `${words}（${value > 0 ? "有利" : "不利"}，${value > 0 ? "+" : "−"}${Math.abs(value).toFixed(2)}）`,
   worth: (chance, value) =>
-    `30天内购买的可能性：${percent(chance).replace(" ", "")}。预期价值（可能性 × 扣除优惠后的毛利，再减联系成本）：${value}。`,
+    `30天内购买的可能性：${percent(chance).replaceAll(" ", "")}。预期价值（可能性 × 扣除优惠后的毛利，再减联系成本）：${value}。`,
   coupon: ({ chosen, margin, less, tooDear }) =>
     [
       chosen === null
@@ -269,7 +270,7 @@ const zh: Words = {
   second: (name, worth) =>
     worth === null
       ? `第二名：${name}。`
-      : `第二名：${name}，可能性${percent(worth.chance).replace(" ", "")}，预期价值${worth.value}，低于第一名的${worth.first}。`,
+      : `第二名：${name}，可能性${percent(worth.chance).replaceAll(" ", "")}，预期价值${worth.value}，低于第一名的${worth.first}。`,
   laterClosed: (when, isSame, text) =>
     isSame ? `${when}：不变，直到情况有变化。` : `${when}：“${text}”`,
   laterNothing: (when) => `${when}：不推荐任何产品。`,

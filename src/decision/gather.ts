@@ -90,7 +90,7 @@ export function knowing(
 }
 
 /** Stands for somebody who is known by no id, without naming them. */
-const strangerOf = (identity: Exclude<RecommendationRequest["member"], string>): string =>
+export const strangerOf = (identity: Exclude<RecommendationRequest["member"], string>): string =>
   `~${createHash("sha256").update(JSON.stringify(identity)).digest("base64url").slice(0, 22)}`;
 
 /** What the guards are asked: the channel wanted, else where the member is; both clocks there are. */

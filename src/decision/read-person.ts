@@ -80,6 +80,7 @@ export function personOf(
     suppressed: suppressedOf(record, asked, suppressions),
     contacts: decodeContacts(record?.contacts ?? null),
     phoneContacts,
+    asked: asked.find(({ kind }) => kind === "phone")?.value ?? null,
     reachable: true,
   };
   return { facts, subject };

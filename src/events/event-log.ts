@@ -216,6 +216,7 @@ function membersOf(record: LogRecord): string[] {
   switch (record.kind) {
     case "anonymous":
     case "suppression":
+    case "response":
       return [];
     case "merge":
       return [record.member, record.from];

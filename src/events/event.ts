@@ -24,6 +24,7 @@ export const EVENT_TYPES = [
   "refund_opened",
   "refund_closed",
   "opt_out",
+  "response",
 ] as const;
 
 export type BuiltInEventType = (typeof EVENT_TYPES)[number];
@@ -93,7 +94,7 @@ export const eventInputSchema = z.strictObject({
   quantity: quantitySchema.optional(),
   amount: amountSchema.optional(),
   channel: z.string().min(1).max(64).optional(),
-  /** Of an `opt_out`: see `optOutPropertiesSchema`. */
+  /** Of an `opt_out` and a `response`: see their schemas. */
   properties: z.record(z.string(), z.unknown()).optional(),
 });
 export type EventInput = z.infer<typeof eventInputSchema>;

@@ -6,6 +6,7 @@ import type { EventInput, Line, MemberEvent, MemberRef } from "./event.js";
 import type { MemberWriter, PendingEvent, WriteGroup } from "./member-writer.js";
 import type { OptOut } from "./opt-out.js";
 import type { Redeem } from "./redeem-coupon.js";
+import type { ResponseEffects } from "./response-effects.js";
 import { type Rejection, validateEvent } from "./validate-event.js";
 
 interface SeenInEvent {
@@ -60,6 +61,7 @@ export class Ingest {
     private readonly limits: IngestLimits,
     private readonly optOut: OptOut,
     private readonly redeem: Redeem = async () => null,
+    private readonly responseEffects: ResponseEffects = async () => {},
   ) {}
 
   /**
@@ -83,6 +85,7 @@ export class Ingest {
       count(result, index, pending);
       const holds = pending.outcome === "accepted" || pending.outcome === "duplicate";
       if (holds) await this.optOut(pending.subject, pending.event);
+      if (holds) await this.responseEffects(pending.subject, pending.event);
       if (holds && input.visitor !== undefined) await this.login(pending.subject, input.visitor);
     }
     metrics.events.inc({ result: "accepted" }, result.accepted);

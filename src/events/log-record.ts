@@ -5,6 +5,7 @@
 import type { Profile } from "../members/profile.js";
 import type { SuppressionRecord } from "../members/suppressions.js";
 import type { EventType, Line, MemberEvent } from "./event.js";
+import type { ResponseOutcome } from "./response.js";
 
 export type LogRecord =
   /** `subject` is whom the sender addressed, `member` who holds the state (after merges). */
@@ -17,8 +18,21 @@ export type LogRecord =
   | ({ kind: "suppression" } & SuppressionRecord)
   /** What was answered, packed by `decision/record`; `member` null: nobody who has an id. */
   | { kind: "decision"; member: string | null; at: number; decision: Record<string, unknown> }
+  /** What came of a decision nobody finds; of whom it told is not known, nor kept. */
+  | ({ kind: "response" } & LooseResponse)
   /** Purchases nobody can be named for: popularity only. */
   | { kind: "anonymous"; at: number; lines: Line[] };
+
+export interface LooseResponse {
+  /** The same response sent again has the same. */
+  readonly id: string;
+  /** As sent. */
+  readonly decision: string;
+  readonly at: number;
+  readonly outcome: ResponseOutcome;
+  readonly rank?: number;
+  readonly amount?: number;
+}
 
 type PackedLine = [product: string, quantity: number, amount: number, category?: string];
 
@@ -109,6 +123,10 @@ export function encodeRecord(record: LogRecord): string {
       const { hash: h, on, of, reason, source, at, check } = record;
       return JSON.stringify({ k: "suppression", h, on: on ? 1 : 0, of, reason, source, at, check });
     }
+    case "response": {
+      const { id, decision: d, at, outcome: o, rank: r, amount: a } = record;
+      return JSON.stringify({ k: "response", id, d, at, o, r, a });
+    }
     case "decision": {
       const { member, at, decision: d } = record;
       return JSON.stringify({ k: "decision", m: member ?? undefined, at, d });
@@ -145,6 +163,18 @@ export function decodeRecord(text: string): LogRecord {
     }
     case "decision":
       return { kind: "decision", member: raw.m ?? null, at: raw.at, decision: raw.d };
+    case "response": {
+      const { id, d: decision, at, o: outcome, r: rank, a: amount } = raw;
+      return {
+        kind: "response",
+        id,
+        decision,
+        at,
+        outcome,
+        ...(rank === undefined ? {} : { rank }),
+        ...(amount === undefined ? {} : { amount }),
+      };
+    }
     case "anonymous":
       return { kind: "anonymous", at: raw.at, lines: raw.l.map(unpackLine) };
   }

@@ -19,6 +19,7 @@ import { partitionOf } from "../redis/keys.js";
 import { metrics } from "../telemetry.js";
 import type { MemberEvent } from "./event.js";
 import type { LogRecord } from "./log-record.js";
+import { numberInUse } from "./number-in-use.js";
 import { open, partitionOfGroup, type Split, splitByPartition } from "./split-group.js";
 
 /** The feature algebra, given by the composition root: this tier does not reach into features/. */
@@ -235,8 +236,8 @@ export class MemberWriter {
     }
     if (wanted.length > 0) throw contended(wanted.length);
     for (const pending of contactsAmong(groups)) {
-      const profile = bySubject.get(pending.subject)?.profile;
-      pending.phone ??= profile?.phone ?? profile?.phones?.[0];
+      const profile = bySubject.get(pending.subject)?.profile ?? null;
+      pending.phone ??= numberInUse(profile) ?? profile?.phone;
     }
     await this.settleMoved(groups, bySubject);
     return bySubject;
@@ -346,14 +347,16 @@ export class MemberWriter {
   }
 }
 
-/** Few events are contacts: the others are passed over at the cost of a look. */
+/** Few events are contacts or answers to them: the others are passed over at the cost of a look. */
 function contactsAmong(groups: readonly WriteGroup[]): PendingEvent[] {
   const contacts: PendingEvent[] = [];
   for (const { events } of groups) {
     for (const pending of events) {
       const { type } = pending.event;
-      const isContact = type === "call_outbound" || type === "message_sent";
-      if (isContact && pending.outcome !== "member_erased") contacts.push(pending);
+      const isContact = type === "call_outbound" || type === "message_sent" || type === "response";
+      // Of two under one id only the first is one.
+      const isNone = pending.outcome === "member_erased" || pending.outcome === "duplicate_differs";
+      if (isContact && !isNone) contacts.push(pending);
     }
   }
   return contacts;

@@ -1,5 +1,5 @@
 /** One raw event → a checked EventInput, or the reason it is refused, with a code of the registry. */
-import type { ZodError } from "zod";
+import type { ZodError, ZodType } from "zod";
 import type { ErrorCode } from "../errors.js";
 import {
   EVENT_LIMITS,
@@ -7,6 +7,7 @@ import {
   eventInputSchema,
   optOutPropertiesSchema,
 } from "./event.js";
+import { responsePropertiesSchema } from "./response.js";
 
 export interface Rejection {
   code: ErrorCode;
@@ -19,6 +20,12 @@ export interface TimeLimits {
   readonly earliest: number;
   readonly latest: number;
 }
+
+/** Types whose properties mean something. */
+const PROPERTIES: Readonly<Record<string, ZodType>> = {
+  opt_out: optOutPropertiesSchema,
+  response: responsePropertiesSchema,
+};
 
 /** The first fault decides the code: senders match on it. */
 function codeOfFault(path: readonly PropertyKey[]): ErrorCode {
@@ -61,8 +68,9 @@ export function validateEvent(
     const detail = `items: a ${event.type} has at least one line`;
     return { rejection: { code: "invalid_request", detail } };
   }
-  if (event.type === "opt_out") {
-    const said = optOutPropertiesSchema.safeParse(event.properties ?? {});
+  const properties = PROPERTIES[event.type];
+  if (properties !== undefined) {
+    const said = properties.safeParse(event.properties ?? {});
     if (!said.success) {
       const { path, message } = said.error.issues[0]!;
       const detail = `properties.${path.join(".")}: ${message}`.slice(0, 300);

@@ -26,14 +26,20 @@ const CODES: Readonly<Record<BuiltInEventType, number>> = {
   refund_opened: 18,
   refund_closed: 19,
   opt_out: 20,
+  response: 21,
 };
 /** Every `custom_…` type shares the last code. */
 const CUSTOM_CODE = 63;
 const codes = new Map<string, number>(Object.entries(CODES));
 const codeOf = (type: EventType): number => codes.get(type) ?? CUSTOM_CODE;
 
-/** What guards read and no feature does: the vector of a member who opts out stays as it was. */
-const UNCOUNTED: readonly BuiltInEventType[] = ["refund_opened", "refund_closed", "opt_out"];
+/** What guards and reports read and no feature does: it leaves a member's vector as it was. */
+const UNCOUNTED: readonly BuiltInEventType[] = [
+  "refund_opened",
+  "refund_closed",
+  "opt_out",
+  "response",
+];
 const uncountedCodes = new Set(UNCOUNTED.map((type) => CODES[type]));
 
 export const isCounted = (type: EventType): boolean => !uncountedCodes.has(codeOf(type));

@@ -118,7 +118,7 @@ function answerContent(one: Route, outputs: Names): Record<string, Media> | unde
     const schema = { $ref: refTo(outputs.get(one.response)?.id ?? "") };
     return { "application/json": example === undefined ? { schema } : { schema, example } };
   }
-  if (one.fields !== undefined) {
+  if (one.fields !== undefined && one.contentType === undefined) {
     return {
       "application/json": { schema: { type: "object" } },
       "text/plain": { schema: { type: "string" } },

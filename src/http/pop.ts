@@ -1,4 +1,4 @@
-/** GET and POST /pop: the lookup of telephone systems, which send what they send and wait for nobody. */
+/** GET and POST /pop and /pop/disposition: telephone systems send what they send and wait for nobody. */
 import { z } from "zod";
 import { type Route, type RouteSpec, route } from "./route.js";
 
@@ -35,6 +35,39 @@ const shared = {
   hot: true,
 } satisfies Partial<RouteSpec<"/pop", z.ZodType, z.ZodType, z.ZodType>>;
 
+const dispositionQuerySchema = z.looseObject({
+  k: text("A key of the scope pop, for callers that cannot send headers."),
+  dispo: text("What the call came to, as the system names it; also `disposition`."),
+  uniqueid: text("The call, as /pop was told it. Also `call_id`, `contactId`, `uid` …"),
+  decision: text("The decision, where the system knows it; also `decision_id`."),
+  phone: text("The number called or calling; also as for /pop."),
+  cc: text("Calling code of a number in national notation; also `phone_code`."),
+  member: text("Member id, where the system knows it; also `vendor_id`."),
+  agent: text("Who took the call; also `user`."),
+  call_notes: text("Kept with the response, 500 characters of it."),
+  callback_datetime: text("Of a callback: `YYYY-MM-DD HH:MM:SS` in the configured time zone."),
+  talk_time: text("Taken, and not kept."),
+  term_reason: text("Taken, and not kept."),
+});
+
+const sharedDisposition = {
+  path: "/pop/disposition",
+  tag: "Serving",
+  summary: "What a call came to, for telephone systems",
+  description:
+    "A response to the decision of the call, in the system's own words; `pop.dispositions` of the " +
+    "configuration says what they mean. Always 200 with a few words: `OK …`, `NOTHING KEPT: …` for what is " +
+    "not known (a disposition without meaning is counted, not guessed), `NOT KEPT: send it again`. The same " +
+    "call and disposition count once. `DNC` puts the number on the suppression list, also one nobody knows.",
+  scopes: ["pop"],
+  query: dispositionQuerySchema,
+  bodyLimitBytes: 65_536,
+  status: 200,
+  fields: { fallback: (_, services) => services.dispositionFallback() },
+  contentType: "text/plain; charset=utf-8",
+  headers: ["Cache-Control", "no-store", "Referrer-Policy", "no-referrer"],
+} satisfies Partial<RouteSpec<"/pop/disposition", z.ZodType, z.ZodType, z.ZodType>>;
+
 export const popRoutes: readonly Route[] = [
   route({
     ...shared,
@@ -47,5 +80,17 @@ export const popRoutes: readonly Route[] = [
     name: "popPost",
     method: "post",
     handle: ({ query }, services) => services.pop(query),
+  }),
+  route({
+    ...sharedDisposition,
+    name: "disposition",
+    method: "get",
+    handle: ({ query }, services) => services.disposition(query),
+  }),
+  route({
+    ...sharedDisposition,
+    name: "dispositionPost",
+    method: "post",
+    handle: ({ query }, services) => services.disposition(query),
   }),
 ];

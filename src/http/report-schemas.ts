@@ -58,6 +58,9 @@ const armSchema = z.object({
   netSales: z
     .object({ total: z.number(), perMember: z.number().nullable() })
     .describe("Money of the orders of this time less what was sent back."),
+  attributed: z
+    .object({ offers: z.number().int(), total: z.number(), perMember: z.number().nullable() })
+    .describe("What offers brought in by `convert`, less what `return` took back."),
   firstOrders: orderValueSchema,
   repeatOrders: orderValueSchema,
   promotion: rateSchema.describe("Members who climbed a stage, or came back."),

@@ -12,6 +12,7 @@ import { modelRoutes } from "./models.js";
 import { popRoutes } from "./pop.js";
 import { productRoutes } from "./products.js";
 import { reportRoutes } from "./reports.js";
+import { responseRoutes } from "./responses.js";
 import type { Route } from "./route.js";
 import { servingRoutes } from "./serving.js";
 import { suppressionRoutes } from "./suppressions.js";
@@ -21,6 +22,7 @@ export function createRoutes(options: { metricsOpen: boolean }): readonly Route[
   const routes: readonly Route[] = [
     ...servingRoutes,
     ...popRoutes,
+    ...responseRoutes,
     ...decisionRoutes,
     ...leadRoutes,
     ...memberRoutes,

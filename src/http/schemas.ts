@@ -4,7 +4,7 @@ import { experimentInputSchema } from "../catalog/experiment.js";
 import { couponInputSchema, productInputSchema } from "../catalog/records.js";
 import { STAGES } from "../decision/answer.js";
 import { idSchema } from "../events/event.js";
-import { consentSchema, memberInputSchema } from "../members/profile.js";
+import { consentSchema, memberInputSchema, phoneMarkSchema } from "../members/profile.js";
 import { SUPPRESSION_KINDS } from "../members/suppression-identity.js";
 import { SUPPRESSION_REASONS } from "../members/suppressions.js";
 import { SCOPES } from "../redis/api-keys.js";
@@ -38,10 +38,16 @@ export const consentRecordSchema = z.object({
   at: epochMsSchema.optional(),
 });
 
+const phoneMarkRecordSchema = z.object({
+  ...phoneMarkSchema.shape,
+  at: epochMsSchema.optional(),
+});
+
 const profileFields = {
   ...memberInputSchema.shape,
   id: z.string(),
   consents: z.array(consentRecordSchema).optional(),
+  phoneMarks: z.array(phoneMarkRecordSchema).optional().describe("What was found out of phones."),
   createdAt: epochMsSchema,
   updatedAt: epochMsSchema,
 };

@@ -16,6 +16,7 @@ import type {
 } from "../decision/answer.js";
 import type { DecisionRecord } from "../decision/record.js";
 import type { Replayed } from "../decision/replay.js";
+import type { Responded, ResponseInput } from "../decision/respond.js";
 import type { ProductFate } from "../decision/why-not.js";
 import type { ErrorCode } from "../errors.js";
 import type { RankRequest, RankResponse } from "../leads/rank-answer.js";
@@ -156,6 +157,11 @@ export interface DecisionService {
   replay(id: string): Promise<Replayed>;
 }
 
+export interface ResponseService {
+  /** `phone` in any notation. */
+  respond(input: Omit<ResponseInput, "key">): Promise<Responded>;
+}
+
 export interface LeadService {
   /** Who to contact first; a preview. */
   rank(request: RankRequest): Promise<RankResponse>;
@@ -240,6 +246,10 @@ export interface Services {
   pop(fields: Readonly<Record<string, unknown>>): Promise<TextAnswer>;
   /** The card of somebody nobody knows, at once. */
   popFallback(fields: Readonly<Record<string, unknown>>): TextAnswer;
+  /** What came of a call, in a few words; `fields` is whatever came. Never rejects. */
+  disposition(fields: Readonly<Record<string, unknown>>): Promise<TextAnswer>;
+  /** Said where a disposition could not even be read. */
+  dispositionFallback(): TextAnswer;
   /** `events` are as they came, at most 1,000; each is validated and answered by itself. */
   ingestEvents(events: readonly unknown[], caller: Caller): Promise<IngestResult>;
   readonly leads: LeadService;
@@ -249,6 +259,7 @@ export interface Services {
   readonly experiments: ExperimentService;
   readonly suppressions: SuppressionService;
   readonly decisions: DecisionService;
+  readonly responses: ResponseService;
   readonly reports: ReportService;
   readonly models: ModelService;
   readonly jobs: JobService;

@@ -2,7 +2,7 @@
  * One effective profile from the parts of merged members. A set union of parts sorted by time and id,
  * so combining commutes and associates, and leaving a part out gives back what was.
  */
-import type { Consent, Profile } from "./profile.js";
+import type { Consent, PhoneMark, Profile } from "./profile.js";
 
 const union = (lists: readonly (readonly string[] | undefined)[]): string[] | undefined => {
   const all = [...new Set(lists.flatMap((list) => list ?? []))].sort();
@@ -21,6 +21,24 @@ export function latestConsents(consents: readonly Consent[]): Consent[] | undefi
   }
   const sorted = [...latest].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, consent]) => consent);
   return sorted.length === 0 ? undefined : sorted;
+}
+
+/** Of one member; the oldest words go first. */
+const PHONE_MARKS_KEPT = 20;
+
+/** The latest word on a number wins; of two at one time, the one that keeps us from calling it. */
+export function latestPhoneMarks(marks: readonly PhoneMark[]): PhoneMark[] | undefined {
+  const latest = new Map<string, PhoneMark>();
+  for (const mark of marks) {
+    const known = latest.get(mark.phone);
+    const newer = (mark.at ?? 0) - (known?.at ?? 0);
+    const bars = known?.status === "confirmed" && mark.status !== "confirmed";
+    if (known === undefined || newer > 0 || (newer === 0 && bars)) latest.set(mark.phone, mark);
+  }
+  const sorted = [...latest.values()].sort(
+    (a, b) => (b.at ?? 0) - (a.at ?? 0) || (a.phone < b.phone ? -1 : 1),
+  );
+  return sorted.length === 0 ? undefined : sorted.slice(0, PHONE_MARKS_KEPT);
 }
 
 /** Profiles with their own `merged` parts become a flat list, one part an id. */
@@ -51,6 +69,7 @@ export function combineProfiles(id: string, parts: readonly Profile[]): Profile 
     tags: union(sorted.map((part) => part.tags)),
     attributes: Object.assign({}, ...sorted.map((part) => part.attributes ?? {})),
     consents: latestConsents(sorted.flatMap((part) => part.consents ?? [])),
+    phoneMarks: latestPhoneMarks(sorted.flatMap((part) => part.phoneMarks ?? [])),
     vulnerable: sorted.some((part) => part.vulnerable === true) || undefined,
     doNotContact: sorted.some((part) => part.doNotContact === true) || undefined,
     personalization: sorted.some((part) => part.personalization === "off") ? "off" : undefined,

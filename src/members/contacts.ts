@@ -93,6 +93,24 @@ function fitting(contacts: Contact[]): Contact[] {
 
 const bars = ({ outcome }: Contact): boolean => outcome === "refused" || outcome === "later";
 
+/** A second "later" about the same offer, or on the same channel about none, is a refusal. */
+export function settleLaters(contacts: readonly Contact[]): Contact[] {
+  const first = new Map<string, Contact>();
+  const aboutOf = ({ offer, channel }: Contact): string => `${offer ?? ""}\n${offer ?? channel}`;
+  for (const contact of contacts) {
+    if (contact.outcome !== "later") continue;
+    const known = first.get(aboutOf(contact));
+    if (known === undefined || compareAnswers(contact, known) < 0) {
+      first.set(aboutOf(contact), contact);
+    }
+  }
+  return contacts.map((contact) =>
+    contact.outcome !== "later" || first.get(aboutOf(contact)) === contact
+      ? contact
+      : { ...contact, outcome: "refused", again: 0 },
+  );
+}
+
 /** Without what no limit looks at any more: expired reservations, and what is older than `keptMs`. */
 export const liveContacts = (
   contacts: readonly Contact[],

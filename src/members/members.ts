@@ -299,6 +299,11 @@ export class Members {
     const phones = input.phones?.map((one) => this.phone(one));
     const email = input.email?.trim().toLowerCase();
     const now = Date.now();
+    const phoneMarks = input.phoneMarks?.map((mark) => ({
+      ...mark,
+      phone: this.phone(mark.phone),
+      at: Math.min(mark.at ?? now, now),
+    }));
     // A word from the future would outweigh every later one.
     const consents = input.consents?.map((consent) => ({
       ...consent,
@@ -310,6 +315,7 @@ export class Members {
       ...(phones === undefined ? {} : { phones }),
       ...(email === undefined ? {} : { email }),
       ...(consents === undefined ? {} : { consents }),
+      ...(phoneMarks === undefined ? {} : { phoneMarks }),
     };
   }
 

@@ -8,7 +8,7 @@
  */
 import { type RedisClient, toStoreError } from "../redis/clients.js";
 import { groupedPipeline } from "../redis/grouped.js";
-import { callKey, memberKey, partitionOf } from "../redis/keys.js";
+import { callKey, memberKey, PARTITIONS, partitionOf } from "../redis/keys.js";
 import { defineScript, runScript } from "../redis/scripts.js";
 
 /** Open calls a member's hash remembers; one beyond ends by its time alone. */
@@ -106,6 +106,29 @@ export class OfferStore {
       default:
         return { status: "ok" };
     }
+  }
+
+  /**
+   * Answers kept for this call, those of `holders`; of whomever it was where none of them has one.
+   * Throws `store_unavailable`.
+   */
+  async answersTo(call: string, holders: readonly string[]): Promise<string[]> {
+    const own = await this.readAll(
+      holders.map((one) => ["hget", callKey(partitionOf(one), call), one]),
+    );
+    if (own.length > 0) return own;
+    // A call is kept where its member is, and whose it was is not always told: rare, and some ms.
+    return this.readAll(
+      Array.from({ length: PARTITIONS }, (_, partition) => ["hvals", callKey(partition, call)]),
+    );
+  }
+
+  private async readAll(commands: readonly (readonly [string, ...string[]])[]): Promise<string[]> {
+    const outcomes = await groupedPipeline<Buffer | Buffer[] | null>(this.client, commands);
+    return outcomes.flatMap((outcome) => {
+      if (outcome.error !== undefined) throw toStoreError(outcome.error);
+      return [outcome.value ?? []].flat().map(String);
+    });
   }
 
   /**

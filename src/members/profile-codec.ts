@@ -22,6 +22,7 @@ const FIELDS = [
   "doNotContact",
   "phones",
   "emails",
+  "phoneMarks",
 ] as const satisfies readonly (keyof Profile)[];
 /** Fields with a form of their own. */
 const CONSENTS = 1 << 24;

@@ -13,6 +13,19 @@ export const consentSchema = z.strictObject({
 });
 export type Consent = z.infer<typeof consentSchema>;
 
+/** What was found out about one of a member's numbers; of several words the latest stands. */
+export const phoneMarkSchema = z.strictObject({
+  phone: z.string().max(64),
+  /** Reaches nobody, reaches somebody else, or reaches the member after all. */
+  status: z.enum(["bad_number", "wrong_person", "confirmed"]),
+  at: z
+    .union([z.number().int(), z.iso.datetime({ offset: true })])
+    .transform((value) => (typeof value === "number" ? value : Date.parse(value)))
+    .optional(),
+  source: z.string().max(200).optional(),
+});
+export type PhoneMark = z.infer<typeof phoneMarkSchema>;
+
 const attributeValue = z.union([z.string().max(500), z.number(), z.boolean(), z.null()]);
 
 /** An id as events and references take it: no other could ever be asked for. */
@@ -31,6 +44,7 @@ export const memberInputSchema = z.strictObject({
   name: z.string().max(200).optional(),
   phone: z.string().max(64).optional(),
   phones: z.array(z.string().max(64)).max(10).optional(),
+  phoneMarks: z.array(phoneMarkSchema).max(20).optional(),
   email: z.email().max(254).optional(),
   accounts: z.array(identityId).max(20).optional(),
   visitors: z.array(identityId).max(20).optional(),

@@ -16,6 +16,7 @@ import {
   decodeContacts,
   encodeContacts,
   mergeContacts,
+  settleLaters,
   unionContacts,
 } from "./contacts.js";
 import { type Identity, type IdentityStore, identitiesOf, sameIdentity } from "./identity.js";
@@ -30,7 +31,7 @@ export interface UnmergeDependencies {
   /** Given by the composition root: this tier does not reach into features/ and events/. */
   readonly codec: StateCodec;
   /** Absent: both keep all contacts. */
-  readonly contactEvents?: Pick<ContactEvents, "contactOf">;
+  readonly contactEvents?: Pick<ContactEvents, "contactsOf">;
   readonly readComponent: (log: LogReader, members: readonly string[]) => Promise<Component>;
   /** false: it must be read anew. */
   readonly followComponent: (log: LogReader, component: Component) => Promise<boolean>;
@@ -197,12 +198,8 @@ class Unmerge {
 
   /** Contacts by the events addressed to these. */
   private contacts(records: readonly LoggedRecord[], subjects: readonly string[]): Buffer | null {
-    return encodeContacts(
-      unionContacts(
-        this.contactsOf(records, (subject) => subjects.includes(subject)),
-        [],
-      ),
-    );
+    const told = this.contactsOf(records, (subject) => subjects.includes(subject));
+    return encodeContacts(settleLaters(unionContacts(told, [])));
   }
 
   /**
@@ -224,7 +221,7 @@ class Unmerge {
   ): Contact[] {
     return records.flatMap(({ record }) => {
       if (record.kind !== "event" || !isWanted(record.subject)) return [];
-      return this.dependencies.contactEvents?.contactOf(record.subject, record.event) ?? [];
+      return this.dependencies.contactEvents?.contactsOf(record.subject, record.event) ?? [];
     });
   }
 

@@ -1,5 +1,5 @@
 /** A member's own part of a profile: what it says after a write. */
-import { latestConsents } from "./combine-profiles.js";
+import { latestConsents, latestPhoneMarks } from "./combine-profiles.js";
 import type { MemberInput, Profile } from "./profile.js";
 
 /** Somebody of whom nothing was written yet: any word written counts as later. */
@@ -12,7 +12,7 @@ export const blank = (id: string, input: MemberInput = {}): Profile => ({
 
 /**
  * `base` picks what stays of what was known (PUT: what protects, PATCH: all). Attributes are joined by name,
- * consents by channel and purpose.
+ * consents by channel and purpose, what was found out of phones by number.
  */
 export function writtenPart(
   id: string,
@@ -24,12 +24,14 @@ export function writtenPart(
   const kept = base(rest);
   const attributes = { ...kept.attributes, ...given.attributes };
   const consents = latestConsents([...(kept.consents ?? []), ...(given.consents ?? [])]);
+  const phoneMarks = latestPhoneMarks([...(kept.phoneMarks ?? []), ...(given.phoneMarks ?? [])]);
   const now = Date.now();
   return {
     ...kept,
     ...given,
     ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
     ...(consents === undefined ? {} : { consents }),
+    ...(phoneMarks === undefined ? {} : { phoneMarks }),
     id,
     createdAt: known === undefined ? now : createdAt,
     updatedAt: now,
@@ -38,12 +40,13 @@ export function writtenPart(
 
 /**
  * What a PUT leaves of what was known: words of refusal, which only a later consent lifts, and whatever
- * else protects the member, which only a word against it lifts (`false`, `on`).
+ * else protects the member, which only a word against it lifts (`false`, `on`, `confirmed`).
  */
 export function protectionOf(known: MemberInput): MemberInput {
   const refusals = known.consents?.filter(({ status }) => status !== "granted") ?? [];
   return {
     ...(refusals.length === 0 ? {} : { consents: refusals }),
+    ...(known.phoneMarks === undefined ? {} : { phoneMarks: known.phoneMarks }),
     ...(known.doNotContact === true ? { doNotContact: true } : {}),
     ...(known.vulnerable === true ? { vulnerable: true } : {}),
     ...(known.personalization === "off" ? { personalization: "off" } : {}),

@@ -16,7 +16,8 @@ export type BarCode =
   | "refund_under_way"
   | "timezone_unknown"
   | "vulnerable"
-  | "window_missing";
+  | "window_missing"
+  | "wrong_number";
 
 type Texts = Readonly<Record<Language, string>>;
 
@@ -80,6 +81,10 @@ const TEXTS: Readonly<Record<BarCode, Texts>> = {
   window_missing: {
     en: "No calling hours are configured for this jurisdiction: do not contact.",
     zh: "该地区尚未配置可联系时段：不要主动联系。",
+  },
+  wrong_number: {
+    en: "No number reaches this member: do not call.",
+    zh: "没有可联系到该会员的号码：不要呼叫。",
   },
 };
 

@@ -7,6 +7,7 @@
  * behind is met here as a refused consent and as an entry of the suppression list.
  */
 import type { ChannelConfig, Config } from "../config.js";
+import { isWrongNumber, numberInUse, numbersOf } from "../events/number-in-use.js";
 import { openComplaints, openRefunds } from "../features/activity.js";
 import type { FeatureState } from "../features/state.js";
 import type { Contact } from "../members/contacts.js";
@@ -34,6 +35,8 @@ export interface GuardSubject {
   /** Contacts made and reserved: the member's, and those of the phone they would be called on. */
   readonly contacts: readonly Contact[];
   readonly phoneContacts: readonly Contact[];
+  /** E.164, where they were asked for by a number: that one would be called. */
+  readonly asked?: string | null;
   /** false: something of this could not be read. */
   readonly reachable: boolean;
 }
@@ -89,11 +92,13 @@ const MARKETING = "marketing";
 const bar = (code: BarCode, until: number | null = null) => ({ code, until });
 
 /** The number somebody would be called on. */
-export const phoneOf = (profile: Profile | null): string | null =>
-  profile?.phone ?? profile?.phones?.[0] ?? null;
+export const phoneOf = numberInUse;
 
 /** Which identity a channel reaches somebody by. */
-export function addressOf({ id, address }: ChannelConfig): "phone" | "email" | "none" {
+export function addressOf({
+  id,
+  address,
+}: Pick<ChannelConfig, "id" | "address">): "phone" | "email" | "none" {
   if (address !== undefined) return address;
   if (id === "phone" || id === "sms") return "phone";
   return id === "email" ? "email" : "none";
@@ -104,6 +109,14 @@ const doNotContact: ChannelGuard = ({ profile, suppressed }, channel) => {
   const address = addressOf(channel);
   const isNamed = suppressed.member || (address !== "none" && suppressed[address]);
   return isNamed || profile?.doNotContact === true ? bar("do_not_contact") : null;
+};
+
+/** Guard 1: a number that reaches nobody, or a stranger, is not called for this member. */
+const wrongNumber: ChannelGuard = ({ profile, asked = null }, channel, { kind }) => {
+  if (kind !== "outbound" || addressOf(channel) !== "phone") return null;
+  const numbers = asked === null ? numbersOf(profile) : [asked];
+  const isBarred = numbers.length > 0 && numbers.every((one) => isWrongNumber(profile, one));
+  return isBarred ? bar("wrong_number") : null;
 };
 
 /** What guard 2 recorded: an explicit no holds at every door. */
@@ -147,6 +160,7 @@ const capped: ChannelGuard = (subject, channel, { kind, instants }, { contactPol
 /** In the order they are asked: the first bar of a channel is the one that is told. */
 const CHANNEL_GUARDS: readonly { guard: number; of: ChannelGuard }[] = [
   { guard: 1, of: doNotContact },
+  { guard: 1, of: wrongNumber },
   { guard: 2, of: refused },
   { guard: 6, of: inboundOnly },
   { guard: 6, of: unasked },

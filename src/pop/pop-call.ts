@@ -23,19 +23,24 @@ const VALUE_LENGTH_MAX = 200;
 const PLACEHOLDER = /^(?:--A--.*--B--|\[[A-Z_]+\]|\{\{.*\}\}|\$\{.*\})$/;
 
 /** The first value of a parameter that says something. */
-function textOf(value: unknown): string | null {
+function textOf(value: unknown, lengthMax = VALUE_LENGTH_MAX): string | null {
   const one = Array.isArray(value) ? value.find((each) => textOf(each) !== null) : value;
   if (typeof one !== "string" && typeof one !== "number") return null;
   const text = String(one).trim();
-  const isUsable = text !== "" && text.length <= VALUE_LENGTH_MAX && !PLACEHOLDER.test(text);
+  const isUsable = text !== "" && text.length <= lengthMax && !PLACEHOLDER.test(text);
   return isUsable ? text : null;
 }
 
-type Fields = Readonly<Record<string, unknown>>;
+export type Fields = Readonly<Record<string, unknown>>;
 
-function firstOf(fields: Fields, names: readonly string[]): string | null {
+/** `lengthMax`: what is longer was not sent. */
+export function firstOf(
+  fields: Fields,
+  names: readonly string[],
+  lengthMax?: number,
+): string | null {
   for (const name of names) {
-    const text = textOf(fields[name]);
+    const text = textOf(fields[name], lengthMax);
     if (text !== null) return text;
   }
   return null;

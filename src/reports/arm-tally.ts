@@ -23,6 +23,11 @@ export interface ArmFigures {
   };
   readonly conversion: Rate;
   readonly netSales: { readonly total: number; readonly perMember: number | null };
+  readonly attributed: {
+    readonly offers: number;
+    readonly total: number;
+    readonly perMember: number | null;
+  };
   readonly firstOrders: OrderValue;
   readonly repeatOrders: OrderValue;
   readonly promotion: Rate;
@@ -62,6 +67,7 @@ export class ArmTally {
   #netSquares = 0;
   #first = { orders: 0, money: 0 };
   #repeat = { orders: 0, money: 0 };
+  #attributed = { orders: 0, money: 0 };
   #promoted = 0;
   #complained = 0;
   #optedOut = 0;
@@ -79,6 +85,8 @@ export class ArmTally {
     this.#first.money += first.money;
     this.#repeat.orders += repeat.orders;
     this.#repeat.money += repeat.money;
+    this.#attributed.orders += outcome.attributed.orders;
+    this.#attributed.money += outcome.attributed.money;
     this.#promoted += outcome.promoted ? 1 : 0;
     this.#complained += outcome.complained ? 1 : 0;
     this.#optedOut += outcome.optedOut ? 1 : 0;
@@ -101,6 +109,11 @@ export class ArmTally {
       },
       conversion: rate(this.#converted),
       netSales: { total: this.#net, perMember: ratio(this.#net, members) },
+      attributed: {
+        offers: this.#attributed.orders,
+        total: this.#attributed.money,
+        perMember: ratio(this.#attributed.money, members),
+      },
       firstOrders: value(this.#first),
       repeatOrders: value(this.#repeat),
       promotion: rate(this.#promoted),

@@ -27,6 +27,8 @@ export interface MemberOutcome {
   readonly netSales: number;
   readonly first: Sold;
   readonly repeat: Sold;
+  /** Offers that were converted, and what they brought less what was sent back, major unit. */
+  readonly attributed: Sold;
   readonly promoted: boolean;
   readonly complained: boolean;
   readonly optedOut: boolean;
@@ -67,6 +69,7 @@ export class History {
   readonly firstAt: number;
   readonly #orders: readonly Order[];
   readonly #looseReturns: readonly Order[];
+  readonly #converted: readonly Order[];
   readonly #told: readonly MemberEvent[];
   readonly #purchases: readonly MemberEvent[];
   /** Instants at which a consent was taken back. */
@@ -83,6 +86,7 @@ export class History {
         status === "granted" || at === undefined ? [] : [at],
       ),
     );
+    this.#converted = convertedOf(this.#told);
     let firstAt = Number.POSITIVE_INFINITY;
     for (const { at } of all) firstAt = Math.min(firstAt, at);
     for (const { at } of profiles) firstAt = Math.min(firstAt, at);
@@ -107,6 +111,7 @@ export class History {
     const repeat = sold.filter((order) => order !== this.#orders[0]);
     const back = this.#looseReturns.filter(({ at }) => isIn(at, span));
     const said = saidTo(events);
+    const converted = this.#converted.filter(({ at }) => isIn(at, span));
     return {
       contacts: events.filter(({ type }) => CONTACTS.has(type)).length,
       answered: said.size,
@@ -114,6 +119,7 @@ export class History {
       netSales: total(sold) - total(back),
       first: { orders: first.length, money: total(first) },
       repeat: { orders: repeat.length, money: total(repeat) },
+      attributed: { orders: converted.length, money: total(converted) },
       promoted: isPromoted(this.stageAt(span.from), this.stageAt(span.until)),
       complained: events.some(({ type }) => type === "complaint_opened"),
       optedOut:
@@ -157,7 +163,38 @@ function takeBack(events: readonly MemberEvent[], orders: Map<string, Order>): O
 
 /** Of an event that tells what came of an offer. */
 const outcomeOf = ({ type, properties }: MemberEvent): unknown =>
-  (type as string) === "response" ? properties?.outcome : undefined;
+  type === "response" ? properties?.outcome : undefined;
+
+/** What a response is about. */
+const offerOf = ({ id, properties }: MemberEvent): string =>
+  `${String(properties?.decision ?? id)} ${String(properties?.rank ?? 1)}`;
+
+/**
+ * Each offer that was converted, at its first conversion: what it brought less what was sent back of
+ * it, whenever that came and never more than all. A return without an amount is of all of it.
+ */
+function convertedOf(events: readonly MemberEvent[]): Order[] {
+  const offers = new Map<string, Order & { back: number }>();
+  const amounts = new Map(
+    events
+      .filter((event) => outcomeOf(event) === "convert" || outcomeOf(event) === "return")
+      .map((event) => [event.id, event] as const),
+  );
+  for (const event of amounts.values()) {
+    const { amount } = event.properties!;
+    const offer = offers.get(offerOf(event)) ?? { at: Number.POSITIVE_INFINITY, money: 0, back: 0 };
+    offers.set(offerOf(event), offer);
+    if (outcomeOf(event) === "return") {
+      offer.back += typeof amount === "number" ? amount : Number.POSITIVE_INFINITY;
+    } else {
+      offer.money += typeof amount === "number" ? amount : 0;
+      offer.at = Math.min(offer.at, event.at);
+    }
+  }
+  return [...offers.values()]
+    .filter(({ at }) => Number.isFinite(at))
+    .map(({ at, money, back }) => ({ at, money: Math.max(0, money - back) }));
+}
 
 /** Each offer that was answered, and whether it was accepted: its best answer counts. */
 function saidTo(events: readonly MemberEvent[]): Map<string, boolean> {
@@ -165,8 +202,7 @@ function saidTo(events: readonly MemberEvent[]): Map<string, boolean> {
   for (const event of events) {
     const outcome = outcomeOf(event);
     if (!ANSWERED.has(outcome)) continue;
-    const { decision, rank } = event.properties!;
-    const offer = `${String(decision ?? event.id)} ${String(rank ?? 1)}`;
+    const offer = offerOf(event);
     offers.set(offer, (offers.get(offer) ?? false) || ACCEPTED.has(outcome));
   }
   return offers;

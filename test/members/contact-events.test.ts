@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { EventLog } from "../../src/events/event-log.js";
+import { Ingest } from "../../src/events/ingest.js";
 import { rebuild } from "../../src/events/rebuild.js";
 import { followComponent, readComponent } from "../../src/events/replay.js";
 import { combineProfiles } from "../../src/members/combine-profiles.js";
@@ -118,7 +119,103 @@ describe("a call we made", () => {
   });
 });
 
+const response = (outcome: string, at: number, over: Record<string, unknown> = {}) => ({
+  id: `r-${outcome}-${at}-${JSON.stringify(over)}`,
+  type: "response",
+  member: "m1",
+  at,
+  channel: "phone",
+  properties: { decision: "d_1", outcome, product: "tea", outbound: true, ...over },
+});
+
+describe("a response", () => {
+  it("makes the reservation of its decision a contact made, with what was answered", async () => {
+    await claim(core.contacts, "m1", "d_1", { phone: PHONE, now: NOW });
+    await core.ingest.ingest([response("reject", NOW)]);
+    expect(await of("m1")).toMatchObject([{ token: "d_1", until: 0, outcome: "refused" }]);
+    expect(await onNumber()).toMatchObject([{ token: "d_1", until: 0, outcome: null }]);
+  });
+
+  it("gives the same contacts in any order, with calls and reservations among them", async () => {
+    const steps = [
+      () => core.ingest.ingest([response("no_contact", NOW - 3_000)]),
+      () =>
+        core.ingest.ingest([
+          response("accept", NOW - 2_000, { rank: 2, product: "cup", offer: "tea" }),
+        ]),
+      () => core.ingest.ingest([response("reject", NOW - 1_000)]),
+      () =>
+        core.ingest.ingest([
+          call("e1", { at: NOW - 4_000, properties: { decision: "d_1", offer: "tea" } }),
+        ]),
+    ];
+    const seen = new Set<string>();
+    for (let start = 0; start < steps.length; start++) {
+      await flush(client);
+      core = openTestCore(client);
+      await core.members.put("m1", { name: "m1", phone: PHONE });
+      for (let i = 0; i < steps.length; i++) await steps[(start + i) % steps.length]!();
+      seen.add(JSON.stringify([await of("m1"), await onNumber()]));
+    }
+    expect([...seen]).toHaveLength(1);
+    expect(await of("m1")).toMatchObject([
+      { token: "d_1.2", until: 1, offer: "cup", outcome: "accepted" },
+      { token: "d_1", until: 0, outcome: "refused" },
+    ]);
+  });
+
+  it("of long ago bars nothing, unless it asks for a later that is still to come", async () => {
+    const longAgo = NOW - 40 * 86_400_000;
+    await core.ingest.ingest([response("reject", longAgo)]);
+    expect((await core.store.read("m1")).contacts).toBeNull();
+    await core.ingest.ingest([response("later", longAgo, { again: NOW + 86_400_000 })]);
+    expect(await of("m1")).toMatchObject([{ outcome: "later", again: NOW + 86_400_000 }]);
+  });
+
+  it("bars a number from its repeat when its first writer died before that", async () => {
+    const { ingest } = core;
+    const died = { ...response("wrong_person", NOW), id: "r1" };
+    const without = new Ingest(
+      core.writer,
+      core.members,
+      core.products,
+      { maxEventAgeYears: 30, maxFutureSeconds: 300 },
+      async () => {},
+    );
+    await without.ingest([died]);
+    expect((await core.members.get("m1")).profile?.phoneMarks).toBeUndefined();
+    expect((await ingest.ingest([died])).duplicates).toBe(1);
+    expect((await core.members.get("m1")).profile?.phoneMarks).toMatchObject([
+      { phone: PHONE, status: "wrong_person", at: NOW },
+    ]);
+    const { version } = await core.store.read("m1");
+    await ingest.ingest([died]);
+    expect((await core.store.read("m1")).version).toBe(version);
+  });
+});
+
 describe("contacts after", () => {
+  it("a rebuild have the answers again, also those of members merged", async () => {
+    const other = idElsewhere("y", "m1");
+    await core.ingest.ingest([
+      response("later", NOW - 2_000, { again: NOW - 1_000 }),
+      response("later", NOW - 500, { decision: "d_2", again: NOW + 60_000 }),
+      { ...response("reject", NOW, { decision: "d_3", rank: 2 }), member: other },
+    ]);
+    await core.members.merge("m1", other);
+    const before = [await of("m1"), await onNumber()];
+    expect(before[0]!.map(({ outcome }) => outcome)).toEqual(["later", "refused", null, "refused"]);
+    await client.hdel(memberKey("m1"), "c");
+    await client.del(phoneContactsKey(PHONE));
+    await rebuildAll();
+    expect(await of("m1")).toEqual(before[0]);
+    expect(await onNumber()).toEqual(expect.arrayContaining(before[1]!));
+    const dependencies = { ...core, codec, log: new EventLog(client, temporaryDir()) };
+    await unmerge({ ...dependencies, readComponent, followComponent }, "m1", other);
+    expect((await of("m1")).map(({ outcome }) => outcome)).toEqual(["later", "refused"]);
+    expect((await of(other)).map(({ token }) => token)).toEqual(["d_3", "d_3.2"]);
+  });
+
   it("a rebuild of a store that was emptied come from the log, reservations apart", async () => {
     await core.ingest.ingest([call("e1"), call("e2", { channel: "sms" })]);
     const before = [await of("m1"), await onNumber()];

@@ -14,12 +14,12 @@ export const day = (days: number): number => FROM + days * 86_400_000;
 let made = 0;
 
 export const anEventAt = (
-  type: EventType | "response",
+  type: EventType,
   days: number,
   over: Partial<MemberEvent> = {},
 ): MemberEvent => ({
   id: `e${made++}`,
-  type: type as EventType,
+  type,
   at: day(days),
   lines: [],
   ...over,

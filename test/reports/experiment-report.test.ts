@@ -14,6 +14,7 @@ const outcome = (over: Partial<MemberOutcome>): MemberOutcome => ({
   netSales: 0,
   first: { orders: 0, money: 0 },
   repeat: { orders: 0, money: 0 },
+  attributed: { orders: 0, money: 0 },
   promoted: false,
   complained: false,
   optedOut: false,

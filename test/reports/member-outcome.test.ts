@@ -67,6 +67,20 @@ describe("what came of a member", () => {
     expect(said).toMatchObject({ answered: 3, accepted: 2 });
   });
 
+  it("takes a late return off what its offer brought, and never more than that", () => {
+    const money = (days: number, outcome: string, amount?: number, decision = "d1") =>
+      anEventAt("response", days, { properties: { decision, rank: 1, outcome, amount } });
+    const brought = (...events: MemberEvent[]) => outcomeOf(...events).attributed;
+    const convert = money(1, "convert", 100);
+    expect(brought(convert, convert)).toEqual({ orders: 1, money: 100 });
+    expect(brought(money(400, "return", 30), convert)).toEqual({ orders: 1, money: 70 });
+    const more = money(3, "return", 500);
+    expect(brought(convert, money(2, "convert", 50), more)).toEqual({ orders: 1, money: 0 });
+    expect(brought(convert, money(3, "return"))).toEqual({ orders: 1, money: 0 });
+    expect(brought(money(3, "return", 20))).toEqual({ orders: 0, money: 0 });
+    expect(brought(convert, more, money(2, "convert", 9, "d2")).money).toBe(9);
+  });
+
   it("counts calls and messages we start as contacts, and nothing else", () => {
     const types = ["call_outbound", "message_sent", "call_inbound", "message_open"] as const;
     expect(outcomeOf(...types.map((type) => anEventAt(type, 1))).contacts).toBe(2);

@@ -5,6 +5,7 @@ import { decodeRecord, encodeRecord, type LogRecord } from "../../src/events/log
 import { MemberWriter, type PendingEvent } from "../../src/events/member-writer.js";
 import { createOptOut } from "../../src/events/opt-out.js";
 import type { Redeem } from "../../src/events/redeem-coupon.js";
+import { createResponseEffects, type ResponseEffects } from "../../src/events/response-effects.js";
 import {
   decodeState,
   EMPTY_STATE,
@@ -48,6 +49,7 @@ export interface TestCore {
   readonly writer: MemberWriter;
   readonly products: KnownProducts;
   readonly ingest: Ingest;
+  readonly responseEffects: ResponseEffects;
 }
 
 const mergeStates = (a: Buffer | null, b: Buffer | null): Buffer | null =>
@@ -74,7 +76,14 @@ export function openTestCore(
   const writer = new MemberWriter(store, codec, finishMerge, suppressions, contactEvents);
   const products = new KnownProducts();
   const optOut = createOptOut({ members, suppressions, channels: ["phone", "sms", "email"] });
-  const ingest = new Ingest(writer, members, products, limits, optOut, redeem);
+  const responseEffects = createResponseEffects({
+    members,
+    suppressions,
+    store,
+    addressOf: (id) => (id === "phone" || id === "sms" ? "phone" : id === "email" ? id : "none"),
+    phoneOf: (text) => (text.startsWith("+") ? text : undefined),
+  });
+  const ingest = new Ingest(writer, members, products, limits, optOut, redeem, responseEffects);
   return {
     store,
     identities,
@@ -85,6 +94,7 @@ export function openTestCore(
     writer,
     products,
     ingest,
+    responseEffects,
   };
 }
 

@@ -11,6 +11,7 @@ import {
 } from "../../src/http/examples.js";
 import { rankLeadsExample } from "../../src/http/examples-leads.js";
 import { experimentReportExample } from "../../src/http/examples-reports.js";
+import { responseExample } from "../../src/http/examples-responses.js";
 import { createFront, type Front, type FrontOptions } from "../../src/http/front.js";
 import type { KeyLookup } from "../../src/http/keys.js";
 import type {
@@ -221,6 +222,9 @@ export function memoryServices(overrides: Partial<Services> = {}): Services {
     coupons: memoryCoupons(),
     experiments: memoryRecords<ExperimentInput>("experiment_unknown"),
     suppressions: memorySuppressions(),
+    disposition: async () => ({ contentType: "text/plain; charset=utf-8", text: "OK" }),
+    dispositionFallback: () => ({ contentType: "text/plain; charset=utf-8", text: "NOT KEPT" }),
+    responses: { respond: async () => responseExample.response },
     decisions: {
       get: async () => {
         throw new CuecardError("decision_unknown", "no decision has this id");
