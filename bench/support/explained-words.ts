@@ -93,6 +93,8 @@ const percent = (share: number): string =>
   share < 0.001 ? "< 0.1 %" : `${(share * 100).toFixed(share < 0.01 ? 1 : 0)} %`;
 const costsOf = (coupons: readonly CouponCost[]): string =>
   coupons.map(({ label, cost }) => `“${label}” (${yuan(cost)})`).join(", ");
+const costsInChinese = (coupons: readonly CouponCost[]): string =>
+  coupons.map(({ label, cost }) => `“${label}”（${yuan(cost)}）`).join("、");
 const yuan = (amount: number): string => `¥${amount.toFixed(2)}`;
 const listOf = (of: Readonly<Record<string, string | number | null>>, none: string): string =>
   Object.entries(of)
@@ -262,10 +264,10 @@ const zh: Words = {
       chosen === null
         ? "为什么没有优惠券：对该群体开放且适用此产品的优惠券中，没有可以使用的。"
         : `为什么用这张优惠券：在对该群体开放且适用此产品的优惠券中，“${chosen.label}”对会员最优惠。成本${yuan(chosen.cost)}，产品毛利${yuan(margin)}，优惠最多占毛利的一半。`,
-      ...(less.length === 0 ? [] : [`优惠较少：${costsOf(less)}。`]),
+      ...(less.length === 0 ? [] : [`优惠较少：${costsInChinese(less)}。`]),
       ...(tooDear.length === 0
         ? []
-        : [`成本过高：${costsOf(tooDear)}，超过毛利${yuan(margin)}的一半。`]),
+        : [`成本过高：${costsInChinese(tooDear)}，超过毛利${yuan(margin)}的一半。`]),
     ].join(""),
   second: (name, worth) =>
     worth === null

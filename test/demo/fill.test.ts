@@ -43,3 +43,22 @@ it("a fill that was cut off and repeated leaves every event of the world once", 
   }
   catalog.close();
 });
+
+it("a fill goes on where a coupon was tried again, and ends with any other refusal", async () => {
+  const world = createDemoWorld({ members: 10, now: Date.now() });
+  const catalog = await new Catalog(client).start();
+  const refusing = (code: "coupon_already_redeemed" | "invalid_phone") => ({
+    catalog: catalog.store,
+    refreshCatalog: () => catalog.refresh(),
+    putMember: async () => undefined,
+    ingest: async (events: readonly unknown[]) => ({
+      ...{ accepted: events.length - 1, duplicates: 0 },
+      rejected: [{ index: 0, code, detail: "" }],
+    }),
+  });
+  const fill = (code: Parameters<typeof refusing>[0]) =>
+    fillWorld(world, refusing(code), () => undefined);
+  expect(await fill("coupon_already_redeemed")).toMatchObject({ members: 10 });
+  await expect(fill("invalid_phone")).rejects.toThrow("invalid_phone");
+  catalog.close();
+});
