@@ -93,10 +93,11 @@ async function runBlock(seed: number, block: number, tally: Tally): Promise<void
   const policy = aPolicy(random);
   const catalog = aCatalog(random, day);
   const artifacts = artifactsOf(catalog, day);
+  const contactPolicy = new ContactPolicy(policy);
   for (let scene = 0; scene < BLOCK_SIZE / SCENE_SIZE; scene++) {
     const facts = aPerson(random, policy, catalog, day);
     const memory: Memory = new Map();
-    const { dependencies, offers } = productOver(facts, artifacts, tally);
+    const { dependencies, offers } = productOver(facts, { artifacts, contactPolicy }, tally);
     let wasMerged = false;
     for (let step = 0; step < SCENE_SIZE; step++) {
       advance(facts, random, day);
@@ -169,10 +170,16 @@ function artifactsOf({ products }: CatalogFacts, day: number) {
 /** Offers that hold, by member: what the product itself wrote. */
 type Offers = Map<string, Buffer | null>;
 
+/** What the scenes of a block share beside their policy and catalog. */
+interface Block {
+  readonly artifacts: ReturnType<typeof artifactsOf>;
+  readonly contactPolicy: ContactPolicy;
+}
+
 /** The product's dependencies over the facts as they stand whenever it asks. */
 function productOver(
   facts: Facts,
-  artifacts: ReturnType<typeof artifactsOf>,
+  { artifacts, contactPolicy }: Block,
   tally: Tally,
 ): { dependencies: DecideDependencies; offers: Offers } {
   const { config, catalog } = facts;
@@ -188,7 +195,7 @@ function productOver(
   };
   const dependencies: DecideDependencies = {
     config,
-    rules: { config, contactPolicy: new ContactPolicy(config) },
+    rules: { config, contactPolicy },
     clock: () => facts.clock,
     reader: { readRef, readRefs: (refs) => Promise.all(refs.map(readRef)) },
     suppressions: {

@@ -31,8 +31,23 @@ function formatOf(zone: string): Intl.DateTimeFormat | null {
   return format;
 }
 
+/** The same instants are asked about for each channel. */
+const known = new Map<string, Local | null>();
+const KNOWN_MAX = 5_000;
+
 /** null: there is no such zone. */
 export function localOf(zone: string, at: number): Local | null {
+  const key = `${at} ${zone}`;
+  let local = known.get(key);
+  if (local === undefined) {
+    local = readLocal(zone, at);
+    if (known.size >= KNOWN_MAX) known.clear();
+    known.set(key, local);
+  }
+  return local;
+}
+
+function readLocal(zone: string, at: number): Local | null {
   // Swedish dates read 2026-03-08 02:00:00.
   const text = formatOf(zone)?.format(at);
   if (text === undefined) return null;

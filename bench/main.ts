@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 import { shipDemoModels } from "./demo-models.js";
 import { benchEvents } from "./events.js";
+import { explainDecisions } from "./explain-decisions.js";
 import { benchGrowth } from "./growth.js";
 import { benchGuards } from "./guards.js";
 import { benchImport } from "./import.js";
@@ -71,6 +72,11 @@ const BENCHES: Record<string, Bench> = {
   import: {
     about: "a file of events into an empty store, beside csv-parse and bare writes",
     run: benchImport,
+  },
+  explain: {
+    about:
+      "ten decisions of the demo world, explained; writes docs/explained-decisions.md and docs/explained-decisions.zh-CN.md",
+    run: explainDecisions,
   },
   "demo-models": {
     about: "makes the small models shipped in models/ from the demo world",

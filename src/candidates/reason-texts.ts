@@ -33,7 +33,7 @@ const english: Record<ReasonCode, Template> = {
   in_cart_together: (p) => `Goes with ${p.name} in the cart`,
   category_taste: (p) => `Fits what you like in ${p.category}`,
   popular_now: () => "Popular right now",
-  new_arrival: (p) => `New here since ${days(p.days)}`,
+  new_arrival: (p) => `New: arrived ${ago(p.days)}`,
   follows_purchase: (p) => `Follows ${p.name}, bought ${ago(p.days)}`,
   viewed_recently: (p) => `You looked at it ${ago(p.days)}`,
 };

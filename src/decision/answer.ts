@@ -140,6 +140,10 @@ export const recommendationResponseSchema = z.object({
         .record(z.string(), z.record(z.string(), z.number()))
         .nullable()
         .describe("Score → what each of the member's features added to its margin."),
+      words: z
+        .record(z.string(), z.string())
+        .optional()
+        .describe("The features that contributed, in plain words and the member's language."),
     })
     .optional(),
 });

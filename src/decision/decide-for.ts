@@ -152,7 +152,7 @@ export async function decideFor(
     policyVersion: 0,
     experiment: treatment.assignment,
     ...(request.explain === true && trace !== null
-      ? { explanation: explain(trace, decision.models, now, pinned) }
+      ? { explanation: explain(trace, decision.models, now, language, pinned) }
       : {}),
   };
   return { answer, trace, catalog: pinned.snapshot().version };

@@ -9,7 +9,9 @@ import type { ModelSlot } from "../scoring/model-slot.js";
 import type { RecommendationResponse } from "./answer.js";
 import type { DecidingDependencies, OfferTrace } from "./decide-for.js";
 import { fatesOf } from "./fates.js";
+import { featureWords } from "./feature-words.js";
 import { HEADS, hydrateRows } from "./member-scores.js";
+import type { Language } from "./script.js";
 
 type Explanation = NonNullable<RecommendationResponse["explanation"]>;
 
@@ -18,6 +20,7 @@ export function explain(
   trace: OfferTrace,
   models: RecommendationResponse["models"],
   now: number,
+  language: Language,
   dependencies: DecidingDependencies,
 ): Explanation {
   const { personal, set, margins } = trace;
@@ -39,7 +42,10 @@ export function explain(
       contributions: isTold ? contributionsOf(ranker, 0, row, CANDIDATE_FEATURES) : null,
     };
   });
-  if (personal === null) return { candidates, features: {}, contributions: null };
+  const told = candidates.map(({ contributions }) => contributions);
+  if (personal === null) {
+    return { candidates, features: {}, contributions: null, ...wordsFor(told, language) };
+  }
   const { names } = dependencies.schema;
   const row = hydrateRows([personal], now, dependencies);
   const heads = explainerOf(dependencies.heads, models.heads);
@@ -47,7 +53,20 @@ export function explain(
     heads === null
       ? null
       : Object.fromEntries(HEADS.map((head, i) => [head, contributionsOf(heads, i, row, names)]));
-  return { candidates, features: valuesOf(names, row), contributions };
+  const all = [...told, ...Object.values(contributions ?? {})];
+  return { candidates, features: valuesOf(names, row), contributions, ...wordsFor(all, language) };
+}
+
+type Contributions = Record<string, number> | null;
+
+/** Words of the features that did anything; no `words` where nothing is told of any. */
+function wordsFor(all: readonly Contributions[], language: Language): Pick<Explanation, "words"> {
+  const names = new Set(all.flatMap((one) => Object.keys(one ?? {})));
+  const words = [...names].flatMap((name) => {
+    const said = featureWords(name, language);
+    return said === undefined ? [] : [[name, said] as const];
+  });
+  return words.length === 0 ? {} : { words: Object.fromEntries(words) };
 }
 
 /** Of that very version; null when another took over since, or it cannot tell. */

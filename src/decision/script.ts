@@ -33,11 +33,20 @@ const CARE_SCRIPTS: Record<string, Record<Language, string>> = {
     en: "I see your complaint is still open. Let me tell you where it stands and what we do next.",
     zh: "我看到您的投诉还在处理中，我先向您说明目前的进展和下一步安排。",
   },
+  refund_under_way: {
+    en: "I see your refund is under way. Let me look up where it stands and tell you what comes next.",
+    zh: "我看到您有一笔退款正在处理，我先帮您查一下进度，再告诉您接下来的安排。",
+  },
   vulnerable: {
     en: "Take your time. How can I help you today?",
     zh: "您慢慢说，今天有什么可以帮到您？",
   },
 };
 
+const ANY_CARE: Record<Language, string> = {
+  en: "How can I help you today?",
+  zh: "您好，请问有什么可以帮到您？",
+};
+
 export const careScript = (code: string, language: Language): string =>
-  CARE_SCRIPTS[code]?.[language] ?? CARE_SCRIPTS.vulnerable![language];
+  (CARE_SCRIPTS[code] ?? ANY_CARE)[language];

@@ -6,9 +6,11 @@ import type { CandidateRequest } from "../candidates/source.js";
 import { type CatalogSnapshot, inSeason, inStock } from "../catalog/snapshot.js";
 import type { Decided } from "./decide-for.js";
 import { sourcesOf } from "./explain.js";
+import { type FateCode, fateText, isFateCode } from "./fate-texts.js";
 import { fatesOf } from "./fates.js";
 import type { DecisionRecord } from "./record.js";
 import { decideAgain, type ReplayDependencies } from "./replay.js";
+import { type Language, languageOf } from "./script.js";
 
 export const productFateSchema = z.object({
   product: z.string(),
@@ -42,13 +44,18 @@ export async function whyNot(
   const fate = { product, sources: [], place: null, margin: null };
   const none = { ...fate, expectedValue: null, lastShown: null };
   const { trace } = decided;
+  const language = languageOf(record.counted?.locale, dependencies.config.locale);
   if (trace === null) {
     const { code, text } = decided.answer.doNotSell ?? { code: "not_selling", text: "" };
     return { ...none, fate: "removed", code, text };
   }
   const candidate = fatesOf(trace).find((one) => one.product === product);
   if (candidate === undefined) {
-    return { ...none, fate: "not_a_candidate", ...whyNoCandidate(trace, product, record) };
+    return {
+      ...none,
+      fate: "not_a_candidate",
+      ...whyNoCandidate(trace, product, record, language),
+    };
   }
   const common = {
     product,
@@ -56,38 +63,41 @@ export async function whyNot(
     margin: trace.margins?.[candidate.i] ?? null,
   };
   return candidate.code === null
-    ? { ...common, ...placeOf(decided, product, record) }
+    ? { ...common, ...placeOf(decided, product, record, language) }
     : {
         ...common,
         fate: "removed",
         code: candidate.code,
-        text: REMOVED[candidate.code] ?? decided.answer.doNotSell?.text ?? candidate.code,
+        text: isFateCode(candidate.code)
+          ? fateText(candidate.code, language)
+          : (decided.answer.doNotSell?.text ?? candidate.code),
         place: null,
         expectedValue: null,
         lastShown: null,
       };
 }
 
-const REMOVED: Record<string, string> = {
-  channel_not_worth_cost: "What it is expected to earn is less than any open channel costs.",
-};
-
 type Placed = Pick<ProductFate, "fate" | "code" | "text" | "place" | "expectedValue" | "lastShown">;
 
 /** Everything could be shown: `decided` holds all of it in order, `record` what was. */
-function placeOf({ answer }: Decided, product: string, { shown }: DecisionRecord): Placed {
+function placeOf(
+  { answer }: Decided,
+  product: string,
+  { shown }: DecisionRecord,
+  language: Language,
+): Placed {
   const at = answer.suggestions.findIndex((one) => one.product?.id === product);
   const last = answer.suggestions[Math.min(shown.length, answer.suggestions.length) - 1];
   const expectedValue = answer.suggestions[at]?.expectedValue ?? null;
   const place = at + 1;
   if (shown.some((one) => one.product === product)) {
-    const text = `It was shown, in place ${place}.`;
+    const text = fateText("shown", language, { place });
     return { fate: "shown", code: null, text, place, expectedValue, lastShown: null };
   }
   return {
     fate: "ranked_below",
     code: "ranked_below_limit",
-    text: `It came in place ${place}; ${shown.length} were shown.`,
+    text: fateText("ranked_below_limit", language, { place, shown: shown.length }),
     place,
     expectedValue,
     lastShown:
@@ -103,39 +113,31 @@ function whyNoCandidate(
   { snapshot, request, artifacts }: Trace,
   product: string,
   { verdict }: DecisionRecord,
-): { code: string; text: string; sources: string[] } {
-  if (verdict.barredOffers.includes(product)) {
-    return { code: "offer_barred", text: BARRED.offer_barred!, sources: [] };
-  }
+  language: Language,
+): { code: FateCode; text: string; sources: string[] } {
+  const none = (code: FateCode) => ({ code, text: fateText(code, language), sources: [] });
+  if (verdict.barredOffers.includes(product)) return none("offer_barred");
   const index = snapshot.indexOf.get(product);
   const code = index === undefined ? "product_unknown" : barOf(snapshot, request, index);
-  if (code !== null) return { code, text: BARRED[code]!, sources: [] };
+  if (code !== null) return none(code);
   const all = generateCandidates(request, artifacts, snapshot, PROPOSED_MAX);
   const at = all.product.indexOf(index!);
-  if (at < 0) {
-    const text =
-      "No source proposed it: the member never bought it, nothing they bought or looked at leads to " +
-      "it, and it is neither popular nor new enough.";
-    return { code: "not_proposed", text, sources: [] };
-  }
-  const text = `It was proposed in place ${at + 1}; only the first candidates are scored.`;
-  return { code: "beyond_candidates", text, sources: sourcesOf(all.sources[at]!) };
+  if (at < 0) return none("not_proposed");
+  return {
+    code: "beyond_candidates",
+    text: fateText("beyond_candidates", language, { place: at + 1 }),
+    sources: sourcesOf(all.sources[at]!),
+  };
 }
 
-function barOf(snapshot: CatalogSnapshot, request: CandidateRequest, index: number): string | null {
+function barOf(
+  snapshot: CatalogSnapshot,
+  request: CandidateRequest,
+  index: number,
+): FateCode | null {
   if (request.cart.includes(index)) return "in_cart";
   if (request.exclude.has(index)) return "excluded_by_request";
   if (snapshot.offerable[index] !== 1) return "not_on_offer";
   if (!inStock(snapshot, index)) return "out_of_stock";
   return inSeason(snapshot, index, request.history.now) ? null : "out_of_season";
 }
-
-const BARRED: Record<string, string> = {
-  offer_barred: "The member refused it lately, or was offered it as often as is allowed (guard 5).",
-  product_unknown: "The catalog holds no product with this id.",
-  in_cart: "It lies in the cart already.",
-  excluded_by_request: "The request excluded it.",
-  not_on_offer: "It is switched off, or has no name or no price.",
-  out_of_stock: "None is left.",
-  out_of_season: "It is out of season.",
-};

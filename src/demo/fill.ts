@@ -13,6 +13,8 @@ export interface FillTarget {
 }
 
 const BATCH_SIZE = 1000;
+/** Some try a coupon once more, also with their second account: the ledger says no, as it should. */
+const TRIED_AGAIN = "coupon_already_redeemed";
 const MEMBERS_AT_ONCE = 64;
 
 /** `onProgress`: share done, 0…1, and what is being done. Safe to repeat after it was cut off. */
@@ -34,8 +36,8 @@ export async function fillWorld(
   for (let start = 0; start < all.length; start += BATCH_SIZE) {
     onProgress(0.2 + (0.8 * start) / all.length, `events ${start}/${all.length}`);
     const { rejected } = await target.ingest(all.slice(start, start + BATCH_SIZE));
-    if (rejected.length > 0)
-      throw new Error(`the demo world made a bad event: ${rejected[0]!.code}`);
+    const bad = rejected.find(({ code }) => code !== TRIED_AGAIN);
+    if (bad !== undefined) throw new Error(`the demo world made a bad event: ${bad.code}`);
   }
   onProgress(1, `${all.length} events`);
   return { members: world.members.length, events: all.length };

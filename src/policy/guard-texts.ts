@@ -27,7 +27,7 @@ const TEXTS: Readonly<Record<BarCode, Texts>> = {
     zh: "该渠道近期联系次数已达上限。",
   },
   cap_member: { en: "Contacted often enough for now.", zh: "该会员近期联系次数已达上限。" },
-  cap_offer: { en: "This was offered often enough for now.", zh: "该优惠近期推荐次数已达上限。" },
+  cap_offer: { en: "This was offered often enough for now.", zh: "该产品近期推荐次数已达上限。" },
   cap_phone: {
     en: "This number was called often enough for now.",
     zh: "该号码近期呼叫次数已达上限。",
