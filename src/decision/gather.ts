@@ -102,7 +102,7 @@ function useOf(
 ): GuardUse {
   const here = placement.kind === "outbound" ? null : (placement.channel ?? null);
   const instants = now === clock ? [clock] : [clock, now];
-  return { kind: placement.kind, channel: channel ?? here, instants };
+  return { kind: placement.kind, channel: channel ?? here, here, instants };
 }
 
 function placementOf(id: string, { config }: Pick<GatherDependencies, "config">): PlacementConfig {

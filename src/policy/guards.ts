@@ -46,6 +46,8 @@ export interface GuardUse {
   readonly kind: "inbound" | "outbound" | "web";
   /** The channel asked for, else that of the placement; null: any that is open. */
   readonly channel: string | null;
+  /** Where the member is already, when another channel was asked for: that one must be open as well. */
+  readonly here?: string | null;
   /** Epoch milliseconds: the real clock, and the request's own where it brings one. Both must be fine. */
   readonly instants: readonly number[];
 }
@@ -191,8 +193,9 @@ export function guardFirst(subject: GuardSubject, use: GuardUse, rules: GuardRul
   const care = careOf(subject, use);
   const bars: Bar[] = care === null ? [] : [care];
   const open: string[] = [];
+  const barHere = reachable ? barWhereTheyAre(subject, use, rules) : null;
   for (const channel of care === null ? channelsOf(use, rules) : []) {
-    const found = reachable ? barOf(subject, channel, use, rules) : null;
+    const found = barHere ?? (reachable ? barOf(subject, channel, use, rules) : null);
     if (found !== null) bars.push(found);
     else if (reachable || use.kind === "web") open.push(channel.id);
   }
@@ -210,6 +213,14 @@ export function guardFirst(subject: GuardSubject, use: GuardUse, rules: GuardRul
 function channelsOf({ kind, channel }: GuardUse, { config }: GuardRules): readonly ChannelConfig[] {
   if (channel === null && kind === "outbound") return config.channels.filter((one) => one.outbound);
   return config.channels.filter(({ id }) => id === channel);
+}
+
+/** Asking for another channel is no way round a bar on the one they speak on. */
+function barWhereTheyAre(subject: GuardSubject, use: GuardUse, rules: GuardRules): Bar | null {
+  const { here = null, channel } = use;
+  if (here === null || here === channel) return null;
+  const found = rules.config.channels.find(({ id }) => id === here);
+  return found === undefined ? null : barOf(subject, found, use, rules);
 }
 
 function barOf(

@@ -100,6 +100,13 @@ describe("guard 1, do not contact", () => {
     expect(openFor(member, web)).toEqual([]);
   });
 
+  it("is not got round by asking for another channel than the one they speak on", () => {
+    const listed = someone({ suppressed: { ...NOBODY_LISTED, phone: true } });
+    const asked: GuardUse = { ...inbound, channel: "web", here: "phone" };
+    expect(guardFirst(listed, asked, rules)).toMatchObject({ care: "do_not_contact", open: [] });
+    expect(openFor(someone(), asked)).toEqual(["web"]);
+  });
+
   it("goes by the address of a channel the operator named", () => {
     const line = { ...base.channels[3]!, id: "line", address: "phone" as const };
     const listed = someone({
