@@ -170,7 +170,7 @@ class Session {
   ): Promise<string> {
     const context = { ...body.context, ...(now === null ? {} : { now }) };
     return this.send("POST", "/v1/recommendations", {
-      ...{ member: member ?? `${id}_${language}`, limit: 3, explain: true },
+      ...{ member: member?.[language] ?? `${id}_${language}`, limit: 3, explain: true },
       ...body,
       context,
     });

@@ -14,7 +14,7 @@ export interface Ask {
   readonly said: Said;
   readonly body: { readonly placement: string; readonly context?: { readonly cart: string[] } };
   /** Somebody else than the member of the situation. */
-  readonly member?: unknown;
+  readonly member?: Readonly<Record<Language, { readonly phone: string }>>;
 }
 
 export interface Situation {
@@ -215,7 +215,10 @@ export function createSituations(world: DemoWorld, now: number): Situation[] {
       life: lifeOf("dormant"),
       record: { personalization: "off" },
       asks: [
-        { ...inbound, member: { phone: "+8619999999999" } },
+        {
+          ...inbound,
+          member: { en: { phone: "+8619999999998" }, zh: { phone: "+8619999999999" } },
+        },
         {
           said: {
             en: "Inbound call of the member without personalization.",
