@@ -207,7 +207,7 @@ describe("compactArchive", () => {
     expect(parquetFiles()).toEqual((await loadManifest(dataDir)).files.map(({ name }) => name));
     await expectEverythingOnce();
     const again = await compactArchive({ dataDir });
-    expect(again).toEqual({ filesBefore: 1, filesAfter: 1, erasedRows: 0 });
+    expect(again).toMatchObject({ filesBefore: 1, filesAfter: 1, erasedRows: 0 });
   });
 
   it("leaves full files alone", async () => {
