@@ -62,7 +62,9 @@ describe("a model slot", () => {
     const slot = await startSlot({ pollMs: 10 });
     expect(slot.lease()).toBeNull();
     await publish(aModel(2));
-    await expect.poll(() => slot.lease()?.manifest.version).toBe(aModel(2).manifest.version);
+    await expect
+      .poll(() => slot.lease()?.manifest.version, { timeout: 10_000 })
+      .toBe(aModel(2).manifest.version);
     expect(await answer(slot)).toBe(2);
   });
 

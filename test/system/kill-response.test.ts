@@ -5,7 +5,7 @@ import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src
 import { logKey, memberKey, PARTITIONS } from "../../src/redis/keys.js";
 import { call, type System, startSystem } from "../support/system.js";
 
-const MEMBERS = 200;
+const MEMBERS = 80;
 
 interface Sent {
   readonly member: string;
