@@ -135,6 +135,9 @@ class Session {
     for (const ask of asks) {
       const text = await this.ask(situation, ask, language, null);
       const answer = JSON.parse(text) as RecommendationResponse;
+      if (answer.degraded.length > 0) {
+        throw new Error(`${situation.id}: ${answer.degraded}; run it again on a quieter machine`);
+      }
       // Before anybody else of this partition is asked: the log's clock is Redis's own, and not ours.
       told ??= await this.lookBack(answer.decisionId, text, whyNot);
       this.clock.now = NOW + laterMs;
