@@ -131,6 +131,7 @@ export async function call<Body = unknown>(
   method: string,
   path: string,
   body?: unknown,
+  timeoutMs?: number,
 ): Promise<{ status: number; headers: Headers; body: Body }> {
   const response = await fetch(system.url + path, {
     method,
@@ -139,6 +140,7 @@ export async function call<Body = unknown>(
       ...(body === undefined ? {} : { "content-type": "application/json" }),
     },
     body: body === undefined ? undefined : JSON.stringify(body),
+    signal: timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs),
   });
   const text = await response.text();
   return {

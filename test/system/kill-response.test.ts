@@ -41,8 +41,12 @@ async function decisions(system: System): Promise<Sent[]> {
   return sent;
 }
 
+/** A connection that was on its way to a killed process may stay open: no caller waits for ever. */
+const TIMEOUT_MS = 5_000;
+
 const send = async (system: System, one: Sent): Promise<void> => {
-  const answer = await call(system, "POST", "/v1/responses", one.body).catch(() => null);
+  const answered = call(system, "POST", "/v1/responses", one.body, TIMEOUT_MS);
+  const answer = await answered.catch(() => null);
   if (answer?.status === 200) one.acknowledged = true;
 };
 
