@@ -50,7 +50,7 @@ export interface ImportEventsOptions
 
 export interface ImportEventsDependencies {
   readonly client: RedisClient;
-  readonly writer: Pick<MemberWriter, "write">;
+  readonly writer: Pick<MemberWriter, "write" | "knowErasures">;
   /**
    * Member id of an identity, made where nobody has it; null: the value cannot be one. Throws
    * `member_erased` for one who was erased: their rows are refused, the others are not.
@@ -124,7 +124,7 @@ class EventImport {
     const { signal, giveUpMs, mapping } = options;
     this.patience = { signal, giveUpMs, say: (message) => this.say(message) };
     this.lanes = new ImportLanes((groups) =>
-      patiently(() => dependencies.writer.write(groups), this.patience),
+      patiently(() => dependencies.writer.write(groups, { erasuresKnown: true }), this.patience),
     );
     const kinds = (["phone", "email"] as const).filter((kind) => mapping[kind] !== undefined);
     if (kinds.length > 1 || (kinds.length === 1 && mapping.member !== undefined)) {
@@ -213,6 +213,8 @@ class EventImport {
       return { chunk, ...placed, rejected, written: Promise.resolve() };
     }
     if (products.length > 0) await this.register(products);
+    // Once a chunk: asked for with every group, it would wait behind what other lanes send.
+    await patiently(() => this.dependencies.writer.knowErasures(), this.patience);
     const written = this.lanes.write(this.groupsOf(chunk, placed.events, field));
     // An error is met by `finish`; meanwhile it must not count as unhandled.
     written.catch(() => undefined);

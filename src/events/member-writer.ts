@@ -20,7 +20,13 @@ import { metrics } from "../telemetry.js";
 import type { MemberEvent } from "./event.js";
 import type { LogRecord } from "./log-record.js";
 import { numberInUse } from "./number-in-use.js";
-import { open, partitionOfGroup, type Split, splitByPartition } from "./split-group.js";
+import {
+  contactsAmong,
+  open,
+  partitionOfGroup,
+  type Split,
+  splitByPartition,
+} from "./split-group.js";
 
 /** The feature algebra, given by the composition root: this tier does not reach into features/. */
 export interface StateCodec {
@@ -109,14 +115,21 @@ export class MemberWriter {
     private readonly contacts?: ContactFold,
   ) {}
 
+  /** Who was erased so long ago that no tombstone stands any more. Throws `store_unavailable`. */
+  knowErasures(): Promise<void> {
+    return this.erasures.refresh();
+  }
+
   /**
    * Writes every group; on return each event has its outcome. Throws `store_unavailable`,
    * `store_full` or `write_contended`; groups written before the failure stay written, and a
-   * repeat of the whole call changes nothing about them.
+   * repeat of the whole call changes nothing about them. `erasuresKnown`: the caller has just called
+   * `knowErasures`; whoever is erased meanwhile is met by the tombstone.
    */
-  async write(groups: readonly WriteGroup[]): Promise<void> {
+  async write(groups: readonly WriteGroup[], { erasuresKnown = false } = {}): Promise<void> {
     let open = groups.filter((group) => isOpen(group));
-    const refreshed = open.length === 0 ? Promise.resolve() : this.erasures.refresh();
+    const isKnown = erasuresKnown || open.length === 0;
+    const refreshed = isKnown ? Promise.resolve() : this.knowErasures();
     // Awaited beside the first read: should that fail first, this must not count as unhandled.
     refreshed.catch(() => undefined);
     for (let round = 0; open.length > 0; round++) {
@@ -345,21 +358,6 @@ export class MemberWriter {
       members[0] === undefined ? partitionOfGroup(group) : partitionOf(members[0].id);
     return { commit: { partition, members, records, claims, ledger: group.ledger }, claimants };
   }
-}
-
-/** Few events are contacts or answers to them: the others are passed over at the cost of a look. */
-function contactsAmong(groups: readonly WriteGroup[]): PendingEvent[] {
-  const contacts: PendingEvent[] = [];
-  for (const { events } of groups) {
-    for (const pending of events) {
-      const { type } = pending.event;
-      const isContact = type === "call_outbound" || type === "message_sent" || type === "response";
-      // Of two under one id only the first is one.
-      const isNone = pending.outcome === "member_erased" || pending.outcome === "duplicate_differs";
-      if (isContact && !isNone) contacts.push(pending);
-    }
-  }
-  return contacts;
 }
 
 /** A group without events may still have records or a ledger entry to write. */

@@ -10,6 +10,21 @@ export const open = (group: WriteGroup): PendingEvent[] =>
 export const partitionOfGroup = (group: WriteGroup): number =>
   group.partition ?? partitionOf(group.events[0]?.subject ?? "");
 
+/** Few events are contacts or answers to them: the others are passed over at the cost of a look. */
+export function contactsAmong(groups: readonly WriteGroup[]): PendingEvent[] {
+  const contacts: PendingEvent[] = [];
+  for (const { events } of groups) {
+    for (const pending of events) {
+      const { type } = pending.event;
+      const isContact = type === "call_outbound" || type === "message_sent" || type === "response";
+      // Of two under one id only the first is one.
+      const isNone = pending.outcome === "member_erased" || pending.outcome === "duplicate_differs";
+      if (isContact && !isNone) contacts.push(pending);
+    }
+  }
+  return contacts;
+}
+
 /** A group as it is committed: what lives elsewhere by now, then the rest. */
 export interface Split {
   readonly whole: WriteGroup;

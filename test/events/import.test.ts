@@ -142,7 +142,9 @@ describe("importEvents", () => {
       await world.writer.write(groups.slice(0, Math.ceil(groups.length / 2)));
       throw new Error("killed");
     };
-    await expect(run(file, { chunkRows: 50 }, { writer: { write } })).rejects.toThrow("killed");
+    await expect(
+      run(file, { chunkRows: 50 }, { writer: { write, knowErasures: async () => {} } }),
+    ).rejects.toThrow("killed");
     const rest = await run(file, { chunkRows: 50 });
     expect(rest.events + rest.duplicates / 3).toBe(180);
     expect(await world.snapshot()).toEqual(whole);
@@ -168,12 +170,18 @@ describe("importEvents", () => {
     };
     const progress = { rows: () => undefined, say: (line: string) => said.push(line), stop() {} };
     const options = { file, mapping, timezone: "UTC", negativeQuantity: "return" as const };
-    const summary = await importEvents(options, dependencies({ writer: { write } }), progress);
+    const summary = await importEvents(
+      options,
+      dependencies({ writer: { write, knowErasures: async () => {} } }),
+      progress,
+    );
     expect(summary.events).toBe(27);
     expect(said).toEqual([expect.stringContaining("out of room")]);
     refusals = 1_000;
     const other = aFile(manyRows(31), "other.csv");
-    await expect(run(other, { giveUpMs: 1 }, { writer: { write } })).rejects.toMatchObject({
+    await expect(
+      run(other, { giveUpMs: 1 }, { writer: { write, knowErasures: async () => {} } }),
+    ).rejects.toMatchObject({
       code: "store_full",
     });
   });
