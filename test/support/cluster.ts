@@ -36,7 +36,13 @@ export async function startTestCluster(nodeTimeoutMs = 5_000): Promise<TestClust
     rmSync(dir, { recursive: true, force: true });
   };
   const nodes = ports.map(
-    (port) => new Redis({ host: "127.0.0.1", port, protocol: 2, retryStrategy: () => 50 }),
+    (port) =>
+      new Redis({
+        ...{ host: "127.0.0.1", port, protocol: 2 },
+        // A node may take seconds to listen on a busy machine: START_LIMIT_MS says when to give up.
+        maxRetriesPerRequest: null,
+        retryStrategy: () => 50,
+      }),
   );
   for (const node of nodes) node.on("error", () => undefined);
   try {
