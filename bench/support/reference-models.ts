@@ -101,7 +101,10 @@ async function collectRows(core: Core, world: FilledWorld, progress: Progress): 
 
 /** Others are helped, or offered the same as everyone: another path than the one measured. */
 const isOffered = ({ profile }: MemberRecord, state: FeatureState): boolean =>
-  careCodeOf(profile, state) === null && profile?.personalization !== "off";
+  careCodeOf(profile, state) === null &&
+  profile?.personalization !== "off" &&
+  profile?.doNotContact !== true &&
+  (profile?.consents ?? []).every(({ status }) => status === "granted");
 
 const nodesOf = (models: readonly ParsedModel[]): number =>
   models.reduce((sum, { trees }) => sum + trees.reduce((n, tree) => n + tree.left.length, 0), 0);
