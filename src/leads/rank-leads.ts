@@ -174,13 +174,20 @@ class Ranking {
   private async take(entries: readonly Entry[]): Promise<void> {
     const { personsOf } = this.dependencies;
     await this.breathe();
-    const fresh = entries.flatMap(({ ref, record, score }) => {
+    const fresh: {
+      ref: Entry["ref"];
+      record: NonNullable<Entry["record"]>;
+      score: Entry["score"];
+    }[] = [];
+    for (const { ref, record, score } of entries) {
       this.of++;
-      if (record === null) return this.tally.skip("member_unknown") ?? [];
-      if (this.seen.has(record.id)) return this.tally.skip("duplicate") ?? [];
-      this.seen.add(record.id);
-      return [{ ref, record, score }];
-    });
+      if (record === null) this.tally.skip("member_unknown");
+      else if (this.seen.has(record.id)) this.tally.skip("duplicate");
+      else {
+        this.seen.add(record.id);
+        fresh.push({ ref, record, score });
+      }
+    }
     if (fresh.length === 0) return;
     const persons = await this.inTime(personsOf(fresh, this.now));
     await this.breathe();
