@@ -16,24 +16,20 @@ type Answer<A> = { readonly answer: A } | { readonly code: ErrorCode; readonly d
 
 const COMPILED = new URL(import.meta.url.endsWith(".ts") ? "../dist/" : "./", import.meta.url);
 
-export interface AskOptions {
-  /** false: whoever serves comes first. */
-  readonly urgent: boolean;
-  /** Handed over with the question, gone here. */
-  readonly transfer: readonly ArrayBuffer[];
-}
-
 /**
- * `file`: what calls `answerAsked`, from src, as it is compiled.
+ * `file`: what calls `answerAsked`, from src, as it is compiled. `urgent`: false: whoever serves comes
+ * first. Of bytes in the question the thread reads those shared with it (`shared`); handed over they
+ * must not be: once this thread has given an array away, V8 checks at every access to any typed array
+ * whether it is still there, and trees take a fifth longer to walk.
  * @throws the CuecardError that the thread met; any other Error when it ended without an answer
  */
-export async function askThread<Q, A>(file: string, question: Q, options: AskOptions): Promise<A> {
-  const { urgent, transfer } = options;
+export async function askThread<Q, A>(
+  file: string,
+  question: Q,
+  { urgent }: { readonly urgent: boolean },
+): Promise<A> {
   const asked: Question<Q> = { question, urgent };
-  const thread = new Worker(new URL(file, COMPILED), {
-    workerData: asked,
-    transferList: [...transfer],
-  });
+  const thread = new Worker(new URL(file, COMPILED), { workerData: asked });
   const message = await new Promise<Answer<A>>((resolve, reject) => {
     thread.once("message", resolve);
     thread.once("error", reject);
@@ -41,6 +37,13 @@ export async function askThread<Q, A>(file: string, question: Q, options: AskOpt
   });
   if ("code" in message) throw new CuecardError(message.code, message.detail);
   return message.answer;
+}
+
+/** A copy that a thread can read where it lies. */
+export function shared(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }
 
 /** In the thread. `work` answers with what is handed over beside it; what it throws is told. */

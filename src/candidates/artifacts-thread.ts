@@ -9,8 +9,9 @@ export interface ArtifactsAnswer {
   readonly orders: ArtifactOrders;
 }
 
-await answerAsked<Uint8Array, ArtifactsAnswer>(async (bytes) => {
-  const artifacts = decodeArtifacts(bytes);
+await answerAsked<Uint8Array, ArtifactsAnswer>(async (shared) => {
+  // What is handed over cannot be shared memory, nor a view of it.
+  const artifacts = decodeArtifacts(new Uint8Array(shared));
   const answer = { artifacts, orders: ordersOf(artifacts) };
   return { answer, transfer: [...buffersIn(answer)] };
 });

@@ -1,6 +1,6 @@
 /** Reads candidate artifacts without holding up the thread that serves. */
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
-import { askThread } from "../thread.js";
+import { askThread, shared } from "../thread.js";
 import { keepOrders } from "./artifact-orders.js";
 import type { CandidateArtifacts } from "./artifacts.js";
 import type { ArtifactsAnswer } from "./artifacts-thread.js";
@@ -15,11 +15,10 @@ export async function readInThread(
   snapshot: () => CatalogSnapshot,
   urgent: boolean,
 ): Promise<CandidateArtifacts> {
-  const copy = new Uint8Array(bytes);
   const { artifacts, orders } = await askThread<Uint8Array, ArtifactsAnswer>(
     "candidates/artifacts-thread.js",
-    copy,
-    { urgent, transfer: [copy.buffer] },
+    shared(bytes),
+    { urgent },
   );
   keepOrders(artifacts, orders);
   await bindInTurns(artifacts, snapshot());

@@ -1,5 +1,5 @@
 /** Opens a model without holding up the thread that serves. */
-import { askThread } from "../thread.js";
+import { askThread, shared } from "../thread.js";
 import type { Manifest } from "./manifest.js";
 import type { ModelAnswer, ModelQuestion } from "./model-thread.js";
 import type { ExpectedModel } from "./open-model.js";
@@ -18,11 +18,10 @@ export async function openInThread(
   expected: ExpectedModel,
   { urgent = false } = {},
 ): Promise<Scorer> {
-  const copy = new Uint8Array(bytes);
   const trees = await askThread<ModelQuestion, ModelAnswer>(
     "scoring/model-thread.js",
-    { bytes: copy, manifest, expected },
-    { urgent, transfer: [copy.buffer] },
+    { bytes: shared(bytes), manifest, expected },
+    { urgent },
   );
   if (trees !== null) return treeScorer(trees);
   // Serving does without onnxruntime until it needs it.
