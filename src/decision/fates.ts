@@ -9,15 +9,28 @@ export interface Fate {
   readonly code: string | null;
 }
 
-export function fatesOf({ snapshot, set, suggestions, doNotSell, unreached }: OfferTrace): Fate[] {
-  const kept = new Set(suggestions.map((suggestion) => suggestion.product?.id));
-  const barred = unreached.length === 0 ? null : new Set(unreached);
-  const barCode = doNotSell?.code ?? "channel_not_worth_cost";
-  const fates: Fate[] = [];
-  for (let i = 0; i < set.count; i++) {
-    const { id } = snapshot.products[set.product[i]!]!;
-    const why = barred?.has(i) === true ? barCode : "ranked_below_limit";
-    fates.push({ i, product: id, code: kept.has(id) ? null : why });
+export function fatesOf(trace: OfferTrace): Fate[] {
+  const { snapshot, set } = trace;
+  return fateCodesOf(trace).map((code, i) => ({
+    i,
+    product: snapshot.products[set.product[i]!]!.id,
+    code,
+  }));
+}
+
+/** Of each candidate why it is not shown; null: it is. */
+export function fateCodesOf({
+  snapshot,
+  set,
+  suggestions,
+  doNotSell,
+  unreached,
+}: OfferTrace): (string | null)[] {
+  const codes = new Array<string | null>(set.count).fill("ranked_below_limit");
+  for (const i of unreached) codes[i] = doNotSell?.code ?? "channel_not_worth_cost";
+  for (const { product } of suggestions) {
+    const at = set.product.indexOf(snapshot.indexOf.get(product?.id ?? "") ?? -1);
+    if (at >= 0 && at < set.count) codes[at] = null;
   }
-  return fates;
+  return codes;
 }

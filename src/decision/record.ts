@@ -14,7 +14,7 @@ import type {
   Suggestion,
 } from "./answer.js";
 import type { Answer, Decided, Situation } from "./decide-for.js";
-import { fatesOf } from "./fates.js";
+import { fateCodesOf } from "./fates.js";
 import type { MemberFacts } from "./member-scores.js";
 
 /** Which versions made a decision; null: there was none, or it was not asked. */
@@ -204,9 +204,13 @@ type Trace = NonNullable<Decided["trace"]>;
 
 function heldAmong({ held, verdict }: Situation, { snapshot, set }: Trace): DecisionRecord["held"] {
   if (!verdict.personal || held.size === 0) return [];
-  return Array.from(set.product, (index) => held.get(snapshot.products[index]!.id)).flatMap(
-    (offer) => (offer === undefined ? [] : [[offer.product, offer.price, offer.coupon] as const]),
-  );
+  const candidates = set.product.subarray(0, set.count);
+  const among: DecisionRecord["held"][number][] = [];
+  for (const { product, price, coupon } of held.values()) {
+    const index = snapshot.indexOf.get(product);
+    if (index !== undefined && candidates.includes(index)) among.push([product, price, coupon]);
+  }
+  return among;
 }
 
 function withheldIn({ withheld, snapshot }: Trace): string[] {
@@ -218,10 +222,13 @@ function withheldIn({ withheld, snapshot }: Trace): string[] {
 function removedBy({ trace }: Decided): Record<string, string[]> {
   const removed: Record<string, string[]> = {};
   if (trace === null) return removed;
-  for (const { product, code } of fatesOf(trace)) {
+  const codes = fateCodesOf(trace);
+  const { snapshot, set } = trace;
+  for (let i = 0; i < set.count; i++) {
+    const code = codes[i]!;
     if (code === null) continue;
     removed[code] ??= [];
-    removed[code].push(product);
+    removed[code].push(snapshot.products[set.product[i]!]!.id);
   }
   return removed;
 }

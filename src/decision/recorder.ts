@@ -40,7 +40,7 @@ interface Line {
 export class DecisionRecorder {
   readonly #options: RecorderOptions;
   readonly #waitingMax: number;
-  /** As they came; written out only when they are about to be sent. */
+  /** As they came; written out behind the answers of this turn of the event loop. */
   #fresh: Recordable[] = [];
   /** Oldest first. */
   #lines: Line[] = [];
@@ -63,7 +63,7 @@ export class DecisionRecorder {
   /** Costs the answer next to nothing. */
   add(decision: Recordable): void {
     if (!this.#started) return;
-    this.#fresh.push(decision);
+    if (this.#fresh.push(decision) === 1) setImmediate(() => this.#writeOut());
     if (this.#fresh.length + this.#lines.length > this.#waitingMax) this.#dropOldest();
     this.#flushing ??= this.#flushSoon();
   }
@@ -85,6 +85,13 @@ export class DecisionRecorder {
     if (left > 0) metrics.decisionRecordsDropped.inc(left);
   }
 
+  /** Soon: a decision holds all it was made from, which had better die young. */
+  #writeOut(): void {
+    const { config } = this.#options;
+    for (const one of this.#fresh) this.#lines.push(lineOf(one, config));
+    this.#fresh = [];
+  }
+
   #dropOldest(): void {
     if (this.#lines.length > 0) this.#lines.shift();
     else this.#fresh.shift();
@@ -103,9 +110,8 @@ export class DecisionRecorder {
 
   /** false: the store did not take all. */
   async #flush(): Promise<boolean> {
-    const { client, config, hasRoom } = this.#options;
-    for (const one of this.#fresh) this.#lines.push(lineOf(one, config));
-    this.#fresh = [];
+    const { client, hasRoom } = this.#options;
+    this.#writeOut();
     if (!hasRoom()) return false;
     while (this.#lines.length > 0) {
       const batch = this.#lines.slice(0, BATCH);
