@@ -8,6 +8,7 @@
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { askAtEndOfTurn } from "../end-of-turn.js";
 import { CuecardError } from "../errors.js";
 import { isStoreUnavailable, type RedisClient, toStoreError } from "../redis/clients.js";
 import {
@@ -122,9 +123,11 @@ export class Suppressions {
    * of one turn of the event loop share it. Throws `store_unavailable`: then nobody may be contacted.
    */
   refresh(): Promise<void> {
-    this.#asking ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
-      this.#asking = undefined;
-      return this.#look();
+    this.#asking ??= new Promise((resolve) => {
+      askAtEndOfTurn(() => {
+        this.#asking = undefined;
+        resolve(this.#look());
+      });
     });
     return this.#asking;
   }

@@ -5,6 +5,7 @@
  */
 import { Cluster, type ClusterOptions, Redis, type RedisOptions } from "ioredis";
 import type { Logger } from "../telemetry.js";
+import { GatheringRedis } from "./gathering-redis.js";
 
 export { isStoreFull, isStoreUnavailable, toStoreError } from "./store-errors.js";
 
@@ -93,10 +94,11 @@ function roleOptions(role: RedisRole, options: ConnectOptions): RedisOptions {
 
 function connectSingle(target: string, role: RedisRole, options: ConnectOptions): Redis {
   const redisOptions: RedisOptions = { ...roleOptions(role, options), retryStrategy };
+  const Client = role === "serve" ? GatheringRedis : Redis;
   if (isSocketPath(target)) {
-    return new Redis({ ...redisOptions, path: target.replace(/^unix:(\/\/)?/, "") });
+    return new Client({ ...redisOptions, path: target.replace(/^unix:(\/\/)?/, "") });
   }
-  return new Redis(withScheme(target), redisOptions);
+  return new Client(withScheme(target), redisOptions);
 }
 
 const withScheme = (target: string): string =>
