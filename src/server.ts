@@ -3,6 +3,7 @@ import type { Config } from "./config.js";
 import { connectCore, followModels } from "./core.js";
 import { schedulesOf } from "./jobs/schedule.js";
 import { ApiKeys } from "./redis/api-keys.js";
+import { ServedMark } from "./redis/served.js";
 import { StartTimes } from "./start-times.js";
 import type { Logger } from "./telemetry.js";
 
@@ -70,7 +71,9 @@ export async function startServer(
   await warmUp(core, services);
   recorder.start();
   times.end("warm-up");
-  const front = createFront({ services, keys, logger, metricsOpen: config.metricsOpen });
+  const mark = new ServedMark(core.client);
+  const onServed = (): void => mark.touch();
+  const front = createFront({ services, keys, logger, metricsOpen: config.metricsOpen, onServed });
   const port = await front.listen(config.port, config.host);
   ready = true;
   times.end("listen");

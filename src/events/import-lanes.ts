@@ -1,4 +1,8 @@
-/** The order in which an import's groups are written: several at a time, each partition's in turn. */
+/**
+ * The order in which an import's groups are written: several at a time, each partition's in turn; one
+ * at a time and with pauses while somebody is served.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteGroup } from "./member-writer.js";
 
 /** One is folded while another's groups are on their way. */
@@ -8,6 +12,9 @@ const LANES = 4;
  * has work while this process folds the next, and what is folded for them dies young.
  */
 const GROUPS_AT_ONCE = 16;
+/** Pause for each millisecond of writing while somebody is served: whoever asks meets an idle store mostly. */
+const BUSY_PAUSE = 3;
+const PAUSE_MAX_MS = 250;
 
 /**
  * Partitions are dealt out to lanes, which do not wait for each other: a lane that is through with its
@@ -17,7 +24,13 @@ export class ImportLanes {
   /** The latest work of each. */
   private lanes: Promise<void>[] = Array.from({ length: LANES }, () => Promise.resolve());
 
-  constructor(private readonly writeGroups: (groups: WriteGroup[]) => Promise<void>) {}
+  /** The latest work beside somebody who is served: of all lanes one at a time. */
+  private alone: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly writeGroups: (groups: WriteGroup[]) => Promise<void>,
+    private readonly isServed: () => Promise<boolean>,
+  ) {}
 
   /** Resolves when all the groups, each of a `partition`, are written; rejects with the first failure. */
   async write(groups: readonly WriteGroup[]): Promise<void> {
@@ -35,8 +48,23 @@ export class ImportLanes {
 
   private async writeOwn(own: readonly WriteGroup[], before: Promise<void>): Promise<void> {
     await before;
-    for (let from = 0; from < own.length; from += GROUPS_AT_ONCE) {
-      await this.writeGroups(own.slice(from, from + GROUPS_AT_ONCE));
+    for (let from = 0; from < own.length; ) {
+      const count = (await this.isServed()) ? 1 : GROUPS_AT_ONCE;
+      const groups = own.slice(from, from + count);
+      await (count === 1 ? this.writeAlone(groups) : this.writeGroups(groups));
+      from += count;
     }
+  }
+
+  private writeAlone(groups: WriteGroup[]): Promise<void> {
+    const write = async (): Promise<void> => {
+      const began = performance.now();
+      await this.writeGroups(groups);
+      await sleep(Math.min(BUSY_PAUSE * (performance.now() - began), PAUSE_MAX_MS));
+    };
+    // What fails in one lane ends that lane only.
+    const written = this.alone.then(write);
+    this.alone = written.catch(() => undefined);
+    return written;
   }
 }

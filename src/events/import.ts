@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { CuecardError, isCuecardError } from "../errors.js";
 import { type RedisClient, toStoreError } from "../redis/clients.js";
 import { hash32, importLedgerKey, PARTITIONS, partitionOf } from "../redis/keys.js";
+import { ServedWatch } from "../redis/served.js";
 import type { Line } from "./event.js";
 import {
   type AnonymousLine,
@@ -123,8 +124,11 @@ class EventImport {
   ) {
     const { signal, giveUpMs, mapping } = options;
     this.patience = { signal, giveUpMs, say: (message) => this.say(message) };
-    this.lanes = new ImportLanes((groups) =>
-      patiently(() => dependencies.writer.write(groups, { erasuresKnown: true }), this.patience),
+    const served = new ServedWatch(dependencies.client);
+    this.lanes = new ImportLanes(
+      (groups) =>
+        patiently(() => dependencies.writer.write(groups, { erasuresKnown: true }), this.patience),
+      () => patiently(() => served.isServed(), this.patience),
     );
     const kinds = (["phone", "email"] as const).filter((kind) => mapping[kind] !== undefined);
     if (kinds.length > 1 || (kinds.length === 1 && mapping.member !== undefined)) {

@@ -146,6 +146,9 @@ export function identityInKey(key: string): { kind: string; value: string } | nu
 /** SCAN pattern of identity records. */
 export const identityKeyPattern = "i:{*";
 
+/** There while somebody is served. */
+export const servedKey = "served";
+
 /** Hash: keyed hash of an identity that must not be contacted, or was erased → why. One list a store. */
 export const suppressionsKey = "suppressions:{suppressions}";
 /** String: id of the latest change; stream: the changes. In the slot of the list itself. */

@@ -10,6 +10,8 @@ const chunkOf = (chunk: number): WriteGroup[] =>
     ledger: { field: "file", chunk },
   }));
 
+const nobodyIsServed = async (): Promise<boolean> => false;
+
 it("writes each partition's chunks in order and does not wait for the end of a chunk", async () => {
   const begun: string[] = [];
   const reached = new Map<number, number>();
@@ -21,7 +23,7 @@ it("writes each partition's chunks in order and does not wait for the end of a c
       expect(reached.get(partition!) ?? -1).toBe(ledger!.chunk - 1);
       reached.set(partition!, ledger!.chunk);
     }
-  });
+  }, nobodyIsServed);
   await Promise.all([lanes.write(chunkOf(0)), lanes.write(chunkOf(1))]);
   expect([...reached.values()]).toEqual(new Array(200).fill(1));
   expect(begun.indexOf("1")).toBeLessThan(begun.lastIndexOf("0"));
@@ -33,7 +35,7 @@ it("writes nothing after a failure in the same lane, and is settled when nothing
     await sleep(1);
     if (groups.some(({ partition }) => partition === 100)) throw new Error("no room");
     written.push(...groups.map(({ partition }) => partition!));
-  });
+  }, nobodyIsServed);
   const first = lanes.write(chunkOf(0));
   const second = lanes.write(chunkOf(1));
   await expect(first).rejects.toThrow("no room");
@@ -45,4 +47,24 @@ it("writes nothing after a failure in the same lane, and is settled when nothing
   // Of lane 0 what was written at once before; of the others all of both chunks.
   expect(written.filter((partition) => partition % 4 === 0)).toHaveLength(16);
   expect(written.filter((partition) => partition % 4 === 1)).toHaveLength(100);
+});
+
+it("writes one group at a time while somebody is served, and many again when nobody is", async () => {
+  let isServed = true;
+  let writing = 0;
+  const sizes: number[] = [];
+  const lanes = new ImportLanes(
+    async (groups) => {
+      if (isServed) expect(++writing).toBe(1);
+      sizes.push(groups.length);
+      await sleep(1);
+      writing = 0;
+      if (sizes.length === 20) isServed = false;
+    },
+    async () => isServed,
+  );
+  await lanes.write(chunkOf(0));
+  expect(sizes.slice(0, 20)).toEqual(new Array(20).fill(1));
+  expect(Math.max(...sizes)).toBe(16);
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(200);
 });

@@ -16,7 +16,8 @@ import {
   type RedisClient,
   whenReady,
 } from "../../src/redis/clients.js";
-import { memberKey, PARTITIONS, partitionOf } from "../../src/redis/keys.js";
+import { memberKey, PARTITIONS, partitionOf, servedKey } from "../../src/redis/keys.js";
+import { ServedMark } from "../../src/redis/served.js";
 import { DAY_MS, NOW } from "../support/builders.js";
 import { type TestStore, testTarget } from "../support/redis.js";
 import {
@@ -237,22 +238,13 @@ describe("listing members", () => {
 });
 
 describe("the pace", () => {
-  const paceOf = () => new Pace(client, new AbortController().signal, { everyMs: 0, listenMs: 40 });
-
-  it("is slow while others ask the store, and full when they are gone", async () => {
-    const pace = paceOf();
+  it("is slow from the first request that is served, and full when nobody was served for a while", async () => {
+    const pace = new Pace(client, new AbortController().signal);
     await pace.step();
     expect(pace.busy).toBe(false);
-    const other = connectRedis(store.target, "work");
-    await whenReady(other, 10_000);
-    let asking = true;
-    const others = (async () => {
-      while (asking) await Promise.all([1, 2, 3].map((i) => other.exists(memberKey(idOf(i)))));
-    })();
+    new ServedMark(client).touch();
     while (!pace.busy) await pace.step();
-    asking = false;
-    await others;
-    closeRedis(other);
+    await client.pexpire(servedKey, 1);
     while (pace.busy) await pace.step();
   });
 });

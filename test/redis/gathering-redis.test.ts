@@ -1,0 +1,39 @@
+import type { Redis } from "ioredis";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
+import { askAtEndOfTurn } from "../../src/end-of-turn.js";
+import { closeRedis, connectRedis, isCluster, whenReady } from "../../src/redis/clients.js";
+import { type TestStore, testTarget } from "../support/redis.js";
+
+let store: TestStore;
+let client: Redis;
+
+beforeAll(async () => {
+  store = await testTarget();
+  const connected = connectRedis(store.target, "serve");
+  await whenReady(connected, 10_000);
+  client = connected as Redis;
+});
+
+afterAll(async () => {
+  closeRedis(client);
+  await store.stop();
+});
+
+it("sends what one turn asks, and what is asked at its end, in one write", async () => {
+  // A Cluster's connections are made elsewhere: there each command is a write of its own.
+  if (isCluster(client)) return;
+  const writev = vi.spyOn(client.stream as never as { _writev(): void }, "_writev");
+  const late = new Promise<string | null>((resolve) => {
+    askAtEndOfTurn(() => resolve(client.get("late")));
+  });
+  const answers = await Promise.all([client.get("a"), client.get("b"), late]);
+  expect(answers).toEqual([null, null, null]);
+  expect(writev).toHaveBeenCalledTimes(1);
+});
+
+it("answers what follows turn after turn", async () => {
+  for (let i = 0; i < 20; i++) {
+    expect(await client.set("turn", i)).toBe("OK");
+    expect(await client.get("turn")).toBe(`${i}`);
+  }
+});
