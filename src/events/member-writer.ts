@@ -145,13 +145,12 @@ export class MemberWriter {
   }
 
   /** The tombstone goes with the last bytes: from then on the list tells who must not come back. */
-  private refuseErased(groups: readonly WriteGroup[]): void {
-    const known = new Map<string, boolean>();
+  private refuseErased(groups: readonly WriteGroup[], subjects: Iterable<string>): void {
+    const erased = new Set<string>();
+    for (const one of subjects) if (this.erasures.isErased("member", one)) erased.add(one);
+    if (erased.size === 0) return;
     for (const pending of groups.flatMap(open)) {
-      const { subject } = pending;
-      const erased = known.get(subject) ?? this.erasures.isErased("member", subject);
-      known.set(subject, erased);
-      if (erased) pending.outcome = "member_erased";
+      if (erased.has(pending.subject)) pending.outcome = "member_erased";
     }
   }
 
@@ -161,7 +160,7 @@ export class MemberWriter {
     refreshed: Promise<void>,
   ): Promise<WriteGroup[]> {
     const [records] = await Promise.all([this.readMembers(groups), refreshed]);
-    this.refuseErased(groups);
+    this.refuseErased(groups, records.keys());
     const splits = groups.map((group) => splitByPartition(group, records));
     const moved = splits.filter((split) => split.moved.length > 0);
     const reached = await this.settleReached(moved, records);
@@ -275,9 +274,9 @@ export class MemberWriter {
   ): Promise<void> {
     const lookUps: { partition: number; keys: Buffer[] }[] = [];
     const settle: ((taken: Map<string, Buffer>) => void)[] = [];
-    const remembered = ({ remember }: PendingEvent): boolean => remember;
-    for (const pending of groups.flatMap((group) => open(group).filter(remembered))) {
-      const { subject, event, byIdentity } = pending;
+    for (const pending of groups.flatMap(open)) {
+      const { subject, event, byIdentity, remember } = pending;
+      if (!remember) continue;
       const holder = bySubject.get(subject)!;
       const parts = idsWithin(holder);
       const merged = holder.id !== subject || (byIdentity === true && parts.length > 1);
