@@ -1,9 +1,10 @@
 /** Finds the record of a decision: in this process's queue, in the stream, in the archive. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { CuecardError } from "../errors.js";
 import { parseLogId } from "../events/log-id.js";
 import type { LogReader } from "../events/log-reader.js";
 import { decodeRecord } from "../events/log-record.js";
-import { placeOfDecision } from "../members/decision-id.js";
+import { type DecisionPlace, placeOfDecision } from "../members/decision-id.js";
 import type { DecisionRecord } from "./record.js";
 import { unpackRecord } from "./record-codec.js";
 import type { DecisionRecorder } from "./recorder.js";
@@ -12,6 +13,9 @@ import type { DecisionRecorder } from "./recorder.js";
 const BEFORE_MS = 60_000;
 /** A record waits for a store out of reach; what is written later than this is not looked for. */
 const AFTER_MS = 3_600_000;
+/** Another process may be about to write a decision so young: looked for once more. */
+const YOUNG_MS = 500;
+const ONCE_MORE_MS = 100;
 
 export class DecisionLog {
   constructor(
@@ -31,7 +35,17 @@ export class DecisionLog {
       if (record.member !== null && (await this.isErased(record.member))) throw unknown();
       return record;
     }
-    const { partition, at } = place;
+    const isYoung = Date.now() - place.at < YOUNG_MS;
+    const written = await this.#written(id, place);
+    if (written !== null) return written;
+    if (!isYoung) throw unknown();
+    await sleep(ONCE_MORE_MS);
+    const late = await this.#written(id, place);
+    if (late === null) throw unknown();
+    return late;
+  }
+
+  async #written(id: string, { partition, at }: DecisionPlace): Promise<DecisionRecord | null> {
     const entries = this.log.read({
       partitions: [partition],
       kinds: ["decision"],
@@ -43,7 +57,7 @@ export class DecisionLog {
       if (record.decision.id === id) return unpackRecord(record);
       if (parseLogId(logId).ms > at + AFTER_MS) break;
     }
-    throw unknown();
+    return null;
   }
 }
 

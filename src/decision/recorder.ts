@@ -12,8 +12,8 @@ import { metrics } from "../telemetry.js";
 import { type Recordable, recordOf } from "./record.js";
 import { encodeDecision } from "./record-codec.js";
 
-/** Decisions wait for company no longer than this. */
-const FLUSH_MS = 5;
+/** Decisions wait for company no longer than this: with each flush the store waits for its disk once. */
+const FLUSH_MS = 20;
 /** Of a store that does not take them: between two attempts. */
 const RETRY_MS = 250;
 /** Records of one pipeline. */

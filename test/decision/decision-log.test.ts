@@ -30,6 +30,21 @@ afterAll(async () => {
   rmSync(dataDir, { recursive: true, force: true });
 });
 
+it("is found by another process that asks before it is written", async () => {
+  const [ours, another] = [1, 2].map(
+    () => new DecisionRecorder({ client, config, hasRoom: () => true }),
+  );
+  ours!.start();
+  const decisions = new DecisionLog(new EventLog(client, dataDir), another!, async () => false);
+  const { dependencies } = dependenciesOf(
+    { members: { early: {} } },
+    { record: (one) => ours!.add(one) },
+  );
+  const { decisionId } = await decide({ member: "early", placement: "home" }, dependencies);
+  expect((await decisions.find(decisionId)).id).toBe(decisionId);
+  await ours!.close();
+});
+
 describe("a decision that was archived", () => {
   it("is found in the files, and not once its member is erased", async () => {
     const recorder = new DecisionRecorder({ client, config, hasRoom: () => true });
