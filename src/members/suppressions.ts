@@ -8,7 +8,7 @@
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { askAtEndOfTurn } from "../end-of-turn.js";
+import { askAtEndOfTurn } from "../redis/end-of-turn.js";
 import { CuecardError } from "../errors.js";
 import { isStoreUnavailable, type RedisClient, toStoreError } from "../redis/clients.js";
 import {

@@ -3,7 +3,7 @@
  * a dozen requests, and a write costs as much as the command in it, here and in Redis.
  */
 import { Redis } from "ioredis";
-import { sendAtEndOfTurn } from "../end-of-turn.js";
+import { sendAtEndOfTurn } from "./end-of-turn.js";
 
 export class GatheringRedis extends Redis {
   #gathers = false;
