@@ -8,9 +8,9 @@
  */
 import { createHmac, randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { askAtEndOfTurn } from "../redis/end-of-turn.js";
 import { CuecardError } from "../errors.js";
 import { isStoreUnavailable, type RedisClient, toStoreError } from "../redis/clients.js";
+import { askAtEndOfTurn } from "../redis/end-of-turn.js";
 import {
   partitionOf,
   suppressionSecretKey,

@@ -1,7 +1,7 @@
 import type { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { askAtEndOfTurn } from "../../src/redis/end-of-turn.js";
 import { closeRedis, connectRedis, isCluster, whenReady } from "../../src/redis/clients.js";
+import { askAtEndOfTurn } from "../../src/redis/end-of-turn.js";
 import { type TestStore, testTarget } from "../support/redis.js";
 
 let store: TestStore;
