@@ -19,8 +19,8 @@ const COMPILED = new URL(import.meta.url.endsWith(".ts") ? "../dist/" : "./", im
 /**
  * `file`: what calls `answerAsked`, from src, as it is compiled. `urgent`: false: whoever serves comes
  * first. Of bytes in the question the thread reads those shared with it (`shared`); handed over they
- * must not be: once this thread has given an array away, V8 checks at every access to any typed array
- * whether it is still there, and trees take a fifth longer to walk.
+ * must not be: once this thread has given an array away, V8 no longer counts on any typed array to be
+ * there (its protector falls, `node --trace-protector-invalidation` shows it), and trees are walked in them.
  * @throws the CuecardError that the thread met; any other Error when it ended without an answer
  */
 export async function askThread<Q, A>(

@@ -1,8 +1,9 @@
 /**
  * The order in which an import's groups are written: several at a time, each partition's in turn; one
- * at a time and with pauses while somebody is served.
+ * at a time and with rests while somebody is served.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { restAfter } from "../redis/served.js";
 import type { WriteGroup } from "./member-writer.js";
 
 /** One is folded while another's groups are on their way. */
@@ -12,9 +13,6 @@ const LANES = 4;
  * has work while this process folds the next, and what is folded for them dies young.
  */
 const GROUPS_AT_ONCE = 16;
-/** Pause for each millisecond of writing while somebody is served: whoever asks meets an idle store mostly. */
-const BUSY_PAUSE = 3;
-const PAUSE_MAX_MS = 250;
 
 /**
  * Partitions are dealt out to lanes, which do not wait for each other: a lane that is through with its
@@ -60,7 +58,7 @@ export class ImportLanes {
     const write = async (): Promise<void> => {
       const began = performance.now();
       await this.writeGroups(groups);
-      await sleep(Math.min(BUSY_PAUSE * (performance.now() - began), PAUSE_MAX_MS));
+      await sleep(restAfter(performance.now() - began));
     };
     // What fails in one lane ends that lane only.
     const written = this.alone.then(write);

@@ -4,11 +4,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RedisClient } from "../redis/clients.js";
-import { ServedWatch } from "../redis/served.js";
-
-/** Pause for each millisecond of work while others are served. */
-const BUSY_PAUSE = 3;
-const PAUSE_MAX_MS = 250;
+import { restAfter, ServedWatch } from "../redis/served.js";
 
 export class Pace {
   /** Whether somebody was served at the last step. */
@@ -28,8 +24,7 @@ export class Pace {
     this.busy = await this.watch.isServed();
     if (this.busy) {
       const tookMs = performance.now() - this.workSince;
-      const pauseMs = Math.min(BUSY_PAUSE * tookMs, PAUSE_MAX_MS);
-      await sleep(pauseMs, undefined, { signal: this.signal });
+      await sleep(restAfter(tookMs), undefined, { signal: this.signal });
     }
     this.workSince = performance.now();
   }

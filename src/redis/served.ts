@@ -1,7 +1,7 @@
 /**
  * Somebody is served: what works through the store in the background hears of it and goes slower, for
- * Redis serves one after the other. The mark lasts ten seconds beyond the last
- * request, so that a floor that is called every few seconds does not meet a full queue each time.
+ * Redis serves one after the other. The mark lasts ten seconds beyond the last request, so that a floor
+ * that is called every few seconds does not meet a full queue each time.
  */
 import { type RedisClient, toStoreError } from "./clients.js";
 import { servedKey } from "./keys.js";
@@ -11,6 +11,12 @@ const MARK_MS = 10_000;
 const MARK_EVERY_MS = 500;
 /** Between two questions whether there is one. */
 const ASK_EVERY_MS = 250;
+/** Rest for each millisecond of work while somebody is served: who asks meets an idle store mostly. */
+const REST_PER_MS = 3;
+const REST_MAX_MS = 250;
+
+/** Milliseconds the background rests after work of `tookMs` while somebody is served. */
+export const restAfter = (tookMs: number): number => Math.min(REST_PER_MS * tookMs, REST_MAX_MS);
 
 /** Held by whoever serves. */
 export class ServedMark {

@@ -72,7 +72,11 @@ describe("bad events", () => {
     ["a time of NaN", raw({ at: Number.NaN }), "invalid_request"],
     ["tomorrow", raw({ at: Date.now() + DAY_MS }), "time_in_future"],
     ["microseconds taken for milliseconds", raw({ at: Date.now() * 1000 }), "time_in_future"],
-    ["seconds taken for milliseconds", raw({ at: Math.floor(Date.now() / 1000) - 0.5 }), "invalid_request"],
+    [
+      "seconds taken for milliseconds",
+      raw({ at: Math.floor(Date.now() / 1000) - 0.5 }),
+      "invalid_request",
+    ],
     ["the year 1970", raw({ at: 1_700_000_000 }), "time_too_old"],
     ["the year 1900", raw({ at: "1900-01-01T00:00:00Z" }), "time_too_old"],
     ["a negative amount", raw({ items: [{ product: "p", amount: -1 }] }), "invalid_amount"],

@@ -1,27 +1,25 @@
 import type { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { closeRedis, connectRedis, isCluster, whenReady } from "../../src/redis/clients.js";
+import { closeRedis, connectRedis, whenReady } from "../../src/redis/clients.js";
 import { askAtEndOfTurn } from "../../src/redis/end-of-turn.js";
-import { type TestStore, testTarget } from "../support/redis.js";
+import { startTestRedis, type TestRedis } from "../support/redis.js";
 
-let store: TestStore;
+// A Cluster makes its connections itself: there each command is a write of its own.
+let redis: TestRedis;
 let client: Redis;
 
 beforeAll(async () => {
-  store = await testTarget();
-  const connected = connectRedis(store.target, "serve");
-  await whenReady(connected, 10_000);
-  client = connected as Redis;
+  redis = await startTestRedis();
+  client = connectRedis(redis.target, "serve") as Redis;
+  await whenReady(client, 10_000);
 });
 
 afterAll(async () => {
   closeRedis(client);
-  await store.stop();
+  await redis.stop();
 });
 
 it("sends what one turn asks, and what is asked at its end, in one write", async () => {
-  // A Cluster's connections are made elsewhere: there each command is a write of its own.
-  if (isCluster(client)) return;
   const writev = vi.spyOn(client.stream as never as { _writev(): void }, "_writev");
   const late = new Promise<string | null>((resolve) => {
     askAtEndOfTurn(() => resolve(client.get("late")));
