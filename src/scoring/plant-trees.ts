@@ -1,10 +1,15 @@
-/** Lays the trees of a graph into typed arrays, as `tree-scorer.ts` walks them. */
+/**
+ * Lays the trees of a graph into typed arrays, as `tree-walks.ts` walks them. A node is two words:
+ * below the child and the column it asks about, above its threshold. Its children stand side by side,
+ * the right one taken when the value is not below the threshold. Rows hold each column twice, a missing
+ * value once as −∞ and once as +∞, so that which copy a node asks decides where a missing value goes. A
+ * leaf asks about a column that is always −∞ and leads to itself: every walk of a tree takes the same
+ * number of steps, without a branch to be guessed wrongly.
+ */
 import type { ReadEnsemble, ReadTree } from "./onnx-trees.js";
 
-/** Rows spread out at once: they stay in the processor's cache. */
-export const ROWS_AT_ONCE = 128;
 /** Walks side by side. */
-export const LANES = 4;
+export const LANES = 8;
 /** A word is child · 2^10 + column: 511 features and 2 million nodes at most. */
 export const COLUMN_BITS = 10;
 export const COLUMN_MASK = 2 ** COLUMN_BITS - 1;
@@ -12,11 +17,9 @@ const CHILD_MAX = 2 ** (32 - COLUMN_BITS) - 1;
 
 /** Nothing but numbers: another thread can plant what this one walks. */
 export interface PlantedTrees extends Pick<ReadEnsemble, "featureCount" | "base" | "calibration"> {
-  /** Two words a node, the second the bits of a float; behind them room for the rows. */
+  /** Two words a node, the second the bits of a float. */
   readonly words: Uint32Array<ArrayBuffer>;
-  /** Where the rows begin. */
-  readonly rowsAt: number;
-  /** Per tree, and as many as fill the lanes: position of its root, steps of a walk, target. */
+  /** Per tree, and as many as fill the lanes: position of its root, steps of a walk (1 or more), target. */
   readonly roots: Int32Array<ArrayBuffer>;
   readonly steps: Int32Array<ArrayBuffer>;
   readonly targets: Int32Array<ArrayBuffer>;
@@ -40,9 +43,9 @@ export function plantTrees({
 }: ReadEnsemble): PlantedTrees | null {
   const trees = [...given];
   while (trees.length % LANES !== 0) trees.push(NO_TREE);
-  const rowsAt = 2 * trees.reduce((sum, { left }) => sum + left.length, 0);
-  if (2 * featureCount > COLUMN_MASK || rowsAt > CHILD_MAX) return null;
-  const words = new Uint32Array(rowsAt + ROWS_AT_ONCE * (2 * featureCount + 1));
+  const length = 2 * trees.reduce((sum, { left }) => sum + left.length, 0);
+  if (length === 0 || 2 * featureCount > COLUMN_MASK || length > CHILD_MAX) return null;
+  const words = new Uint32Array(length);
   const floats = new Float32Array(words.buffer);
   const roots = new Int32Array(trees.length);
   const steps = new Int32Array(trees.length);
@@ -51,11 +54,11 @@ export function plantTrees({
     const depth = plantTree(tree, featureCount, words, floats, at);
     if (depth === null) return null;
     roots[i] = at;
-    steps[i] = depth;
+    steps[i] = Math.max(1, depth);
     at += 2 * tree.left.length;
   }
   const targets = Int32Array.from(trees, ({ target }) => target);
-  return { featureCount, base, calibration, words, rowsAt, roots, steps, targets };
+  return { featureCount, base, calibration, words, roots, steps, targets };
 }
 
 /** Breadth first, so that siblings stand side by side; answers the depth, null for what is no tree. */

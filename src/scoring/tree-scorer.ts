@@ -1,50 +1,59 @@
 /**
- * Scores rows with trees in plain typed arrays: 100 rows of 200 trees of depth 6 take a third of what
+ * Scores rows with trees of our own planting: 100 rows of 200 trees of depth 6 take a sixth of what
  * onnxruntime takes, a row alone as little (docs/adr/0005). Only graphs of the shape our training
  * writes; `loadScorer` compares both before one of these serves.
- *
- * A node is two words: below the child and the column it asks about, above its threshold. Its
- * children stand side by side, the right one taken when the value is not below the threshold. Rows
- * hold each column twice, a missing value once as −∞ and once as +∞, so that which copy a node asks
- * decides where a missing value goes. A leaf asks about a column that is always −∞ and leads to
- * itself: every walk of a tree takes the same number of steps, without a branch to be guessed
- * wrongly, and four walks at once hide one another's waiting.
  */
-import type { PlantedTrees } from "./plant-trees.js";
-import * as planting from "./plant-trees.js";
+import { LANES, type PlantedTrees } from "./plant-trees.js";
 import type { Scorer, Scores } from "./scorer.js";
+import { groupBytes, TREE_BYTES, type TreeWalks, treeWalks } from "./tree-walks.js";
 
-// V8 compiles constants of a module into its code, but reads what is imported or exported each time it
-// is used: the walks of 100 rows took 280 µs with imported ones, 220 with these.
-const { ROWS_AT_ONCE, LANES, COLUMN_BITS, COLUMN_MASK } = planting;
+/** Rows walked at once: they stay in the processor's cache. */
+const ROWS_AT_ONCE = 128;
+const PAGE_BYTES = 65_536;
 
-/** What the walks read. */
-interface Forest extends PlantedTrees {
-  /** The bytes of `words`. One buffer for everything costs fewer registers, and so less time. */
-  readonly floats: Float32Array;
+/** The trees where the walks read them, and room for rows and sums. Addresses in bytes. */
+interface Forest {
+  readonly walks: TreeWalks;
+  readonly trees: number;
+  readonly treesEnd: number;
+  /** Rows as they come. */
+  readonly given: Float32Array;
+  readonly rows: number;
+  readonly sums: Float64Array;
 }
 
-/** `planted` belongs to the scorer from then on. */
+/** The planted trees are copied: they may be planted again. */
 export function treeScorer(planted: PlantedTrees): Scorer {
   const { featureCount, base, calibration } = planted;
-  const forest: Forest = { ...planted, floats: new Float32Array(planted.words.buffer) };
   const width = base.length;
-  const stride = 2 * featureCount + 1;
-  const sums = new Float64Array(ROWS_AT_ONCE * width);
-  let released = false;
+  const stride = groupBytes(featureCount);
+  let forest: Forest | null = forestOf(planted);
 
-  const marginsOf = (rows: Float32Array, rowCount: number): Float32Array => {
+  const marginsOf = (values: Float32Array, rowCount: number, wood: Forest): Float32Array => {
     const margins = new Float32Array(rowCount * width);
     for (let from = 0; from < rowCount; from += ROWS_AT_ONCE) {
       const count = Math.min(ROWS_AT_ONCE, rowCount - from);
-      spreadRows(rows, from * featureCount, count, featureCount, forest);
-      for (let i = 0; i < count * width; i++) sums[i] = base[i % width]!;
-      const inFours = count - (count % LANES);
-      walkRows(forest, stride, inFours, sums, width);
-      for (let row = inFours; row < count; row++) walkTrees(forest, stride, row, sums, width);
-      margins.set(sums.subarray(0, count * width), from * width);
+      const offset = from * featureCount;
+      wood.given.set(values.subarray(offset, offset + count * featureCount));
+      for (let i = 0; i < count * width; i++) wood.sums[i] = base[i % width]!;
+      walk(wood, count);
+      margins.set(wood.sums.subarray(0, count * width), from * width);
     }
     return margins;
+  };
+
+  /** Fewer than eight rows one by one, else in eights: what fills the last eight is not looked at. */
+  const walk = ({ walks, trees, treesEnd, given, rows, sums }: Forest, count: number): void => {
+    walks.spread(given.byteOffset, count, rows, featureCount, stride);
+    const sumsAt = sums.byteOffset;
+    if (count < LANES) {
+      for (let row = 0; row < count; row++) {
+        walks.walkTrees(trees, treesEnd, rows + 4 * row, sumsAt + 8 * row * width);
+      }
+    } else {
+      const rowsEnd = rows + Math.ceil(count / LANES) * stride;
+      walks.walkRows(trees, treesEnd, rows, rowsEnd, stride, sumsAt, 8 * width);
+    }
   };
 
   return {
@@ -54,8 +63,8 @@ export function treeScorer(planted: PlantedTrees): Scorer {
     async run(rows, rowCount): Promise<Scores> {
       const length = rowCount * featureCount;
       if (rows.length < length) throw new RangeError(`${rows.length} values for ${length}`);
-      if (released) throw new Error("the scorer was released");
-      const margins = marginsOf(rows, rowCount);
+      if (forest === null) throw new Error("the scorer was released");
+      const margins = marginsOf(rows, rowCount, forest);
       if (calibration === null) return { margins };
       const { slope, intercept } = calibration;
       const probabilities = margins.map(
@@ -64,103 +73,32 @@ export function treeScorer(planted: PlantedTrees): Scorer {
       return { margins, probabilities };
     },
     async release(): Promise<void> {
-      released = true;
+      forest = null;
     },
   };
 }
 
-/** Each column twice and the one leaves ask about. */
-function spreadRows(
-  rows: Float32Array,
-  offset: number,
-  rowCount: number,
-  featureCount: number,
-  { floats, rowsAt }: Forest,
-): void {
-  let at = rowsAt;
-  let from = offset;
-  for (let row = 0; row < rowCount; row++) {
-    for (let i = 0; i < featureCount; i++) {
-      const value = rows[from++]!;
-      const missing = Number.isNaN(value);
-      floats[at] = missing ? Number.NEGATIVE_INFINITY : value;
-      floats[at + featureCount] = missing ? Number.POSITIVE_INFINITY : value;
-      at++;
-    }
-    at += featureCount;
-    floats[at++] = Number.NEGATIVE_INFINITY;
-  }
-}
-
-/** Every tree over rows four at a time; `rowCount` is a multiple of four. */
-function walkRows(
-  { words, floats, rowsAt, roots, steps, targets }: Forest,
-  stride: number,
-  rowCount: number,
-  sums: Float64Array,
-  width: number,
-): void {
+function forestOf({ featureCount, base, words, roots, steps, targets }: PlantedTrees): Forest {
+  const trees = words.byteLength;
+  const treesEnd = trees + roots.length * TREE_BYTES;
+  const sumsAt = treesEnd;
+  const givenAt = sumsAt + 8 * ROWS_AT_ONCE * base.length;
+  const rows = givenAt + 4 * ROWS_AT_ONCE * featureCount;
+  const bytes = rows + (ROWS_AT_ONCE / LANES) * groupBytes(featureCount);
+  const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES) });
+  new Uint32Array(memory.buffer).set(words);
+  const table = new Int32Array(memory.buffer, trees);
   for (let tree = 0; tree < roots.length; tree++) {
-    const root = roots[tree]!;
-    const depth = steps[tree]!;
-    let sum = targets[tree]!;
-    for (let row = 0; row < rowCount; row += LANES, sum += LANES * width) {
-      const x0 = rowsAt + row * stride;
-      const x1 = x0 + stride;
-      const x2 = x1 + stride;
-      const x3 = x2 + stride;
-      let a = root;
-      let b = root;
-      let c = root;
-      let d = root;
-      for (let step = 0; step < depth; step++) {
-        const p = words[a]!;
-        const q = words[b]!;
-        const r = words[c]!;
-        const s = words[d]!;
-        // `+` of a comparison is a number without a branch: what makes all this fast.
-        a = (p >>> COLUMN_BITS) + (+(floats[x0 + (p & COLUMN_MASK)]! >= floats[a + 1]!) << 1);
-        b = (q >>> COLUMN_BITS) + (+(floats[x1 + (q & COLUMN_MASK)]! >= floats[b + 1]!) << 1);
-        c = (r >>> COLUMN_BITS) + (+(floats[x2 + (r & COLUMN_MASK)]! >= floats[c + 1]!) << 1);
-        d = (s >>> COLUMN_BITS) + (+(floats[x3 + (s & COLUMN_MASK)]! >= floats[d + 1]!) << 1);
-      }
-      sums[sum]! += floats[a + 1]!;
-      sums[sum + width]! += floats[b + 1]!;
-      sums[sum + 2 * width]! += floats[c + 1]!;
-      sums[sum + 3 * width]! += floats[d + 1]!;
-    }
+    const first = tree - (tree % LANES);
+    const together = Math.max(...steps.subarray(first, first + LANES));
+    table.set([4 * roots[tree]!, steps[tree]!, 8 * targets[tree]!, together], 4 * tree);
   }
-}
-
-/** One row down four trees at a time. */
-function walkTrees(
-  { words, floats, rowsAt, roots, steps, targets }: Forest,
-  stride: number,
-  row: number,
-  sums: Float64Array,
-  width: number,
-): void {
-  const x = rowsAt + row * stride;
-  const at = row * width;
-  for (let tree = 0; tree < roots.length; tree += LANES) {
-    let a = roots[tree]!;
-    let b = roots[tree + 1]!;
-    let c = roots[tree + 2]!;
-    let d = roots[tree + 3]!;
-    const depth = Math.max(steps[tree]!, steps[tree + 1]!, steps[tree + 2]!, steps[tree + 3]!);
-    for (let step = 0; step < depth; step++) {
-      const p = words[a]!;
-      const q = words[b]!;
-      const r = words[c]!;
-      const s = words[d]!;
-      a = (p >>> COLUMN_BITS) + (+(floats[x + (p & COLUMN_MASK)]! >= floats[a + 1]!) << 1);
-      b = (q >>> COLUMN_BITS) + (+(floats[x + (q & COLUMN_MASK)]! >= floats[b + 1]!) << 1);
-      c = (r >>> COLUMN_BITS) + (+(floats[x + (r & COLUMN_MASK)]! >= floats[c + 1]!) << 1);
-      d = (s >>> COLUMN_BITS) + (+(floats[x + (s & COLUMN_MASK)]! >= floats[d + 1]!) << 1);
-    }
-    sums[at + targets[tree]!]! += floats[a + 1]!;
-    sums[at + targets[tree + 1]!]! += floats[b + 1]!;
-    sums[at + targets[tree + 2]!]! += floats[c + 1]!;
-    sums[at + targets[tree + 3]!]! += floats[d + 1]!;
-  }
+  return {
+    walks: treeWalks(memory),
+    trees,
+    treesEnd,
+    given: new Float32Array(memory.buffer, givenAt, ROWS_AT_ONCE * featureCount),
+    rows,
+    sums: new Float64Array(memory.buffer, sumsAt, ROWS_AT_ONCE * base.length),
+  };
 }
