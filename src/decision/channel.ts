@@ -2,10 +2,14 @@
 import type { ChannelConfig, PlacementConfig } from "../config.js";
 import { type ChannelHabitsState, responseRate } from "../features/channel-habits.js";
 
-export interface ChannelChoice {
+/** A channel of the configuration, with how often this member answers there. */
+export interface OpenChannel {
   readonly id: string;
   /** Cost of the contact, major unit; 0 where the member contacted us. */
   readonly cost: number;
+  readonly minimumReturn: number;
+  /** 0 … 1 */
+  readonly responseRate: number;
 }
 
 /** Response rate assumed where a member was never contacted on a channel. */
@@ -26,21 +30,29 @@ export function openChannels(
     : left.map((channel) => ({ ...channel, cost: 0, minimumReturn: 0 }));
 }
 
-/** The open channel with the highest response-weighted value net of cost; null: none is worth it. */
-export function chooseChannel(
-  open: readonly ChannelConfig[],
+/** Asked once a request, not once a candidate. */
+export const withResponseRates = (
+  channels: readonly ChannelConfig[],
   habits: ChannelHabitsState,
-  value: number,
-): ChannelChoice | null {
-  let best: ChannelChoice | null = null;
+): OpenChannel[] =>
+  channels.map(({ id, cost, minimumReturn }) => {
+    const rate = responseRate(habits, id);
+    return {
+      ...{ id, cost, minimumReturn },
+      responseRate: Number.isNaN(rate) ? PRIOR_RESPONSE_RATE : rate,
+    };
+  });
+
+/** The open channel with the highest response-weighted value net of cost; null: none is worth it. */
+export function chooseChannel(open: readonly OpenChannel[], value: number): OpenChannel | null {
+  let best: OpenChannel | null = null;
   let bestNet = Number.NEGATIVE_INFINITY;
   for (const channel of open) {
     if (value < channel.cost * channel.minimumReturn) continue;
-    const rate = responseRate(habits, channel.id);
-    const net = value * (Number.isNaN(rate) ? PRIOR_RESPONSE_RATE : rate) - channel.cost;
+    const net = value * channel.responseRate - channel.cost;
     if (net > bestNet) {
       bestNet = net;
-      best = { id: channel.id, cost: channel.cost };
+      best = channel;
     }
   }
   return best;

@@ -4,34 +4,43 @@ import { isLimited } from "../catalog/coupon-ledger.js";
 import type { Coupon, Product } from "../catalog/records.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 
-export interface CouponChoice {
-  readonly coupon: Coupon;
-  /** What it costs us when redeemed, major unit. */
-  readonly cost: number;
+/** At each of these instants, epoch milliseconds: the real clock and a dry run's own. */
+function isValidAt(coupon: Coupon, instants: readonly number[]): boolean {
+  const { from, until } = validityOf(coupon);
+  return instants.every((at) => at >= from && at < until);
 }
 
-/** At each of these instants, epoch milliseconds: the real clock and a dry run's own. */
-function isValidAt({ validFrom, validUntil }: Coupon, instants: readonly number[]): boolean {
-  const from = validFrom === undefined ? Number.NEGATIVE_INFINITY : Date.parse(validFrom);
-  const until = validUntil === undefined ? Number.POSITIVE_INFINITY : Date.parse(validUntil);
-  return instants.every((at) => at >= from && at < until);
+interface Validity {
+  readonly from: number;
+  readonly until: number;
+}
+
+const validities = new WeakMap<Coupon, Validity>();
+
+/** Epoch milliseconds, ∓Infinity where it has no end there; reading a date costs more than all else. */
+export function validityOf(coupon: Coupon): Validity {
+  let known = validities.get(coupon);
+  if (known === undefined) {
+    const { validFrom, validUntil } = coupon;
+    known = {
+      from: validFrom === undefined ? Number.NEGATIVE_INFINITY : Date.parse(validFrom),
+      until: validUntil === undefined ? Number.POSITIVE_INFINITY : Date.parse(validUntil),
+    };
+    validities.set(coupon, known);
+  }
+  return known;
 }
 
 /** A coupon that was promised: null when it has ended or was withdrawn since. */
 export function heldCoupon(
   coupons: readonly Coupon[],
   id: string,
-  price: number,
   instants: readonly number[],
-): CouponChoice | null {
-  const coupon = coupons.find((one) => one.id === id && one.active && isValidAt(one, instants));
-  return coupon === undefined ? null : { coupon, cost: costOf(coupon, price) };
+): Coupon | null {
+  return coupons.find((one) => one.id === id && one.active && isValidAt(one, instants)) ?? null;
 }
 
-/**
- * Coupons this member may have at these instants, whatever the product: asked once a
- * request, since reading a date costs more than all that is asked of a candidate.
- */
+/** Coupons this member may have at these instants, whatever the product. */
 export const openCoupons = (
   coupons: readonly Coupon[],
   stage: string,
@@ -63,7 +72,8 @@ function fitsProduct(coupon: Coupon, { id, category }: Product, price: number): 
   return (price || 0) >= (coupon.minimumAmount ?? 0);
 }
 
-const costOf = (coupon: Coupon, price: number): number =>
+/** What it costs us when redeemed with a product of this price, major unit. */
+export const costOf = (coupon: Coupon, price: number): number =>
   Math.min(price, coupon.amountOff ?? (coupon.percentOff ?? 0) * price);
 
 /**
@@ -76,14 +86,18 @@ export function chooseCoupon(
   snapshot: CatalogSnapshot,
   product: number,
   maxMarginShare: number,
-): CouponChoice | null {
+): Coupon | null {
   const price = snapshot.price[product]!;
   const bearable = snapshot.margin[product]! * maxMarginShare;
-  let best: CouponChoice | null = null;
+  let best: Coupon | null = null;
+  let dearest = 0;
   for (const coupon of open) {
     if (!fitsProduct(coupon, snapshot.products[product]!, price)) continue;
     const cost = costOf(coupon, price);
-    if (cost > 0 && cost <= bearable && cost > (best?.cost ?? 0)) best = { coupon, cost };
+    if (cost > dearest && cost <= bearable) {
+      best = coupon;
+      dearest = cost;
+    }
   }
   return best;
 }

@@ -267,10 +267,11 @@ async function offers(
   const held = verdict.personal ? decision.held : NOTHING_HELD;
   const withheld = withheldOf(decision.spentCoupons, held);
   const { suggestions: chosen, unreached } = suggest({
-    ...current,
     config,
     placement,
     facts: personal ?? asStranger(facts),
+    snapshot: current.snapshot,
+    artifacts: current.artifacts,
     request: candidates,
     set,
     propensity: propensityOf(ranked, scored),
@@ -288,7 +289,7 @@ async function offers(
     now,
     instants: decision.use.instants,
   });
-  const passed = lastLook(chosen, { ...decision, held }, facts, current.snapshot, dependencies);
+  const passed = lastLook(chosen, decision, held, facts, current.snapshot, dependencies);
   const { order, propensity: drawn } = drawAmongTop(passed, decision.seed, explorationShare);
   const suggestions = numbered(order.slice(0, limit));
   const doNotSell = channels.length === 0 ? closed(verdict, language) : null;
@@ -347,7 +348,8 @@ const indices = (ids: readonly string[] | undefined, snapshot: CatalogSnapshot):
 /** Nothing leaves that the guards would not let out; whatever they stop here should not have come so far. */
 function lastLook(
   chosen: readonly Suggestion[],
-  { verdict, use, held }: Draft,
+  { verdict, use }: Draft,
+  held: ReadonlyMap<string, HeldPrice>,
   facts: MemberFacts | null,
   { coupons }: CatalogSnapshot,
   { rules, onGuardStop }: DecidingDependencies,

@@ -16,6 +16,7 @@ import {
 } from "../members/sticky-offers.js";
 import { toStoreError, withDeadline } from "../redis/clients.js";
 import type { ContactPlace, RecommendationResponse } from "./answer.js";
+import { validityOf } from "./coupon.js";
 import type { Decided } from "./decide-for.js";
 import type { Open } from "./gather.js";
 import { type IssueDependencies, issueCoupons, type Spent } from "./issue-coupons.js";
@@ -146,6 +147,7 @@ function freshOffers(
 
 /** Epoch milliseconds: a coupon is not promised beyond its own end. */
 function endOf(snapshot: CatalogSnapshot, coupon: string | undefined): number {
-  const until = snapshot.coupons.find(({ id }) => id === coupon)?.validUntil;
-  return coupon === undefined || until === undefined ? Number.POSITIVE_INFINITY : Date.parse(until);
+  if (coupon === undefined) return Number.POSITIVE_INFINITY;
+  const found = snapshot.coupons.find(({ id }) => id === coupon);
+  return found === undefined ? Number.POSITIVE_INFINITY : validityOf(found).until;
 }

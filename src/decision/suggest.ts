@@ -9,8 +9,8 @@ import type { ChannelConfig, Config, PlacementConfig } from "../config.js";
 import type { Stage } from "../features/stage.js";
 import { windowFor } from "../policy/calling-window.js";
 import type { Suggestion } from "./answer.js";
-import { type ChannelChoice, chooseChannel } from "./channel.js";
-import { type CouponChoice, chooseCoupon, heldCoupon, openCoupons } from "./coupon.js";
+import { chooseChannel, type OpenChannel, withResponseRates } from "./channel.js";
+import { chooseCoupon, costOf, heldCoupon, openCoupons } from "./coupon.js";
 import type { HeldPrice } from "./decide-for.js";
 import type { MemberFacts } from "./member-scores.js";
 import { type Language, scriptOf } from "./script.js";
@@ -52,12 +52,27 @@ interface Treatment {
   readonly i: number;
   /** Major unit; null: unknown. */
   readonly price: number | null;
-  readonly coupon: CouponChoice | null;
-  readonly channel: ChannelChoice | null;
-  readonly propensity?: number;
-  readonly expectedValue?: number;
+  readonly coupon: Coupon | null;
+  readonly channel: OpenChannel;
+  /** null: nothing calibrated can say. */
+  readonly expectedValue: number | null;
   /** What treatments are ordered by: expected value, else margin, else place among the sources. */
   readonly merit: number;
+}
+
+/** What is the same for every candidate of a request. */
+interface Terms {
+  readonly coupons: readonly Coupon[];
+  readonly channels: readonly OpenChannel[];
+  /** Offers that hold, by catalog index. */
+  readonly held: ReadonlyMap<number, HeldTerms>;
+  /** Catalog index of the product asked for; undefined: none. */
+  readonly asked: number | undefined;
+}
+
+interface HeldTerms {
+  readonly price: number;
+  readonly coupon: Coupon | null;
 }
 
 const ASKED_FOR: CandidateReason = { code: "asked_for_later", params: {} };
@@ -65,40 +80,49 @@ const ASKED_FOR: CandidateReason = { code: "asked_for_later", params: {} };
 /** Untrained, a channel is judged by the product's margin at a cautious rate of acceptance. */
 const UNTRAINED_PROPENSITY = 0.05;
 
-function treat(input: SuggestInput, coupons: readonly Coupon[], i: number): Treatment {
-  const { snapshot, set, facts, propensity } = input;
-  const product = set.product[i]!;
-  const p = propensity?.[i];
-  const { price, coupon } = termsOf(input, coupons, product);
-  const earned = snapshot.margin[product]! + ((price ?? 0) - (snapshot.price[product]! || 0));
-  const margin = Math.max(0, earned - (coupon?.cost ?? 0));
-  const value = (p ?? UNTRAINED_PROPENSITY) * margin;
-  const habits = facts?.state.channelHabits ?? [];
-  const channel = chooseChannel(input.channels, habits, value);
-  if (p === undefined) return { i, price, coupon, channel, merit: input.margins?.[i] ?? -i };
-  const expectedValue = value - (channel?.cost ?? 0);
-  return { i, price, coupon, channel, propensity: p, expectedValue, merit: expectedValue };
+function termsOf(input: SuggestInput): Terms {
+  const { snapshot, facts, instants, askedFor } = input;
+  const held = new Map<number, HeldTerms>();
+  for (const { product, price, coupon } of input.held.values()) {
+    const index = snapshot.indexOf.get(product);
+    if (index === undefined) continue;
+    const still = coupon === null ? null : heldCoupon(snapshot.coupons, coupon, instants);
+    held.set(index, { price, coupon: still });
+  }
+  return {
+    coupons: input.newCoupons
+      ? openCoupons(snapshot.coupons, facts?.stage ?? "prospect", instants, input)
+      : [],
+    channels: withResponseRates(input.channels, facts?.state.channelHabits ?? []),
+    held,
+    asked: askedFor === null ? undefined : snapshot.indexOf.get(askedFor),
+  };
 }
 
-/** What the product costs this member: as it was shown while that holds, else as the catalog says. */
-function termsOf(
-  { snapshot, held, config, instants }: SuggestInput,
-  coupons: readonly Coupon[],
-  product: number,
-): Pick<Treatment, "price" | "coupon"> {
-  const offer = held.size === 0 ? undefined : held.get(snapshot.products[product]!.id);
-  if (offer !== undefined) {
-    const { price, coupon: id } = offer;
-    return {
-      price,
-      coupon: id === null ? null : heldCoupon(snapshot.coupons, id, price, instants),
-    };
-  }
+/** null: no open channel is worth its cost for it. */
+function treat(input: SuggestInput, terms: Terms, i: number): Treatment | null {
+  const { snapshot, config } = input;
+  const product = input.set.product[i]!;
   const listed = snapshot.price[product]!;
-  return {
-    price: Number.isNaN(listed) ? null : listed,
-    coupon: chooseCoupon(coupons, snapshot, product, config.coupons.maxMarginShare),
-  };
+  // What it costs this member: as it was shown while that holds, else as the catalog says.
+  const held = terms.held.get(product);
+  const price = held === undefined ? listed : held.price;
+  const coupon =
+    held === undefined
+      ? chooseCoupon(terms.coupons, snapshot, product, config.coupons.maxMarginShare)
+      : held.coupon;
+  const earned = snapshot.margin[product]! + ((price || 0) - (listed || 0));
+  const margin = Math.max(0, earned - (coupon === null ? 0 : costOf(coupon, price)));
+  const p = input.propensity?.[i];
+  const value = (p ?? UNTRAINED_PROPENSITY) * margin;
+  const channel = chooseChannel(terms.channels, value);
+  if (channel === null) return null;
+  const expectedValue = p === undefined ? null : value - channel.cost;
+  const merit =
+    product === terms.asked
+      ? Number.POSITIVE_INFINITY
+      : (expectedValue ?? input.margins?.[i] ?? -i);
+  return { i, price: Number.isNaN(price) ? null : price, coupon, channel, expectedValue, merit };
 }
 
 export interface Suggested {
@@ -112,18 +136,13 @@ export interface Suggested {
  * propensity by the ranker's margin, untrained by the order of the sources. A treatment without a channel worth its cost is left out.
  */
 export function suggest(input: SuggestInput): Suggested {
-  const { snapshot, facts } = input;
-  const coupons = input.newCoupons
-    ? openCoupons(snapshot.coupons, facts?.stage ?? "prospect", input.instants, input)
-    : [];
-  const asked = input.askedFor === null ? undefined : snapshot.indexOf.get(input.askedFor);
+  const terms = termsOf(input);
   const shown: Treatment[] = [];
   const unreached: number[] = [];
   for (let i = 0; i < input.set.count; i++) {
-    const treatment = treat(input, coupons, i);
-    if (treatment.channel === null) unreached.push(i);
-    else if (input.set.product[i] !== asked) keepBest(shown, treatment, input.limit);
-    else keepBest(shown, { ...treatment, merit: Number.POSITIVE_INFINITY }, input.limit);
+    const treatment = treat(input, terms, i);
+    if (treatment === null) unreached.push(i);
+    else keepBest(shown, treatment, input.limit);
   }
   const contactAt = contactTime(input);
   const suggestions = shown.map((treatment, at) => present(input, treatment, at + 1, contactAt));
@@ -154,7 +173,7 @@ function present(
   contactAt: string | null,
 ): Suggestion {
   const { snapshot, set, request, artifacts, language, facts, config } = input;
-  const { i, price, coupon, channel, propensity, expectedValue } = treatment;
+  const { i, price, coupon, channel, expectedValue } = treatment;
   const index = set.product[i]!;
   const product = snapshot.products[index]!;
   const found = reasonsFor(set, i, request, artifacts, snapshot);
@@ -165,7 +184,7 @@ function present(
   }));
   const name = product.name ?? product.id;
   const said = price === null ? null : money(price, config.currency, language);
-  const pitch = { name, price: said, coupon: coupon?.coupon.label ?? null, reason: reasons[0] };
+  const pitch = { name, price: said, coupon: coupon?.label ?? null, reason: reasons[0] };
   return {
     rank,
     kind: kindOf(facts?.stage ?? null, found),
@@ -176,11 +195,11 @@ function present(
       url: product.url ?? null,
       image: product.image ?? null,
     },
-    coupon: coupon === null ? null : { id: coupon.coupon.id, label: coupon.coupon.label },
-    channel: channel!.id,
+    coupon: coupon === null ? null : { id: coupon.id, label: coupon.label },
+    channel: channel.id,
     contactAt,
     script: scriptOf(pitch, language),
-    ...(propensity === undefined ? {} : { propensity, expectedValue }),
+    ...(expectedValue === null ? {} : { propensity: input.propensity![i]!, expectedValue }),
     reasons,
   };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { chooseChannel, openChannels } from "../../src/decision/channel.js";
+import { chooseChannel, openChannels, withResponseRates } from "../../src/decision/channel.js";
 import { anEvent } from "../support/builders.js";
 import { foldAll } from "../support/core.js";
 import { config } from "./a-decider.js";
@@ -21,12 +21,17 @@ describe("the channels the guards left open", () => {
 
 describe("the channel of a suggestion", () => {
   const [phone, sms] = config.channels;
+  const chosen = (
+    open: Parameters<typeof withResponseRates>[0],
+    habits: Parameters<typeof withResponseRates>[1],
+    value: number,
+  ) => chooseChannel(withResponseRates(open, habits), value);
 
   it("is worth its cost, or there is none", () => {
-    expect(chooseChannel([phone!], [], 2.25)?.id).toBe("phone");
-    expect(chooseChannel([phone!], [], 2.24)).toBeNull();
-    expect(chooseChannel([phone!, sms!], [], 2)?.id).toBe("sms");
-    expect(chooseChannel([], [], 1e9)).toBeNull();
+    expect(chosen([phone!], [], 2.25)?.id).toBe("phone");
+    expect(chosen([phone!], [], 2.24)).toBeNull();
+    expect(chosen([phone!, sms!], [], 2)?.id).toBe("sms");
+    expect(chosen([], [], 1e9)).toBeNull();
   });
 
   it("is the one the member answers, where the value pays for it", () => {
@@ -37,8 +42,11 @@ describe("the channel of a suggestion", () => {
       anEvent({ id: `sms ${n}`, type: "message_sent", channel: "sms" }),
     );
     const { channelHabits } = foldAll([...calls, ...messages]);
-    expect(chooseChannel([phone!, sms!], channelHabits, 100)).toEqual({ id: "phone", cost: 1.5 });
-    expect(chooseChannel([phone!, sms!], channelHabits, 0.5)?.id).toBe("sms");
-    expect(chooseChannel([phone!, sms!], [], 100)?.id).toBe("sms");
+    expect(chosen([phone!, sms!], channelHabits, 100)).toMatchObject({
+      id: "phone",
+      cost: 1.5,
+    });
+    expect(chosen([phone!, sms!], channelHabits, 0.5)?.id).toBe("sms");
+    expect(chosen([phone!, sms!], [], 100)?.id).toBe("sms");
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildSnapshot } from "../../src/catalog/build-snapshot.js";
 import type { Coupon, Product } from "../../src/catalog/records.js";
-import { chooseCoupon, openCoupons } from "../../src/decision/coupon.js";
+import { chooseCoupon, costOf, openCoupons } from "../../src/decision/coupon.js";
 import { NOW } from "../support/builders.js";
 import { aCoupon, aProduct } from "./a-decider.js";
 
@@ -10,7 +10,7 @@ const product = aProduct("tea", { category: "drinks", price: 100, margin: 40 });
 
 const choose = (coupons: readonly Coupon[], one: Product = product, share = HALF) => {
   const found = chooseCoupon(coupons, buildSnapshot(1, [one]), 0, share);
-  return found === null ? null : [found.coupon.id, found.cost];
+  return found === null ? null : [found.id, costOf(found, one.price!)];
 };
 const all = { limitedCoupons: true, withheld: new Set<string>() };
 const isOpen = (more: Partial<Coupon>, stage = "new", now = NOW) =>
