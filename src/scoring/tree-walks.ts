@@ -84,11 +84,14 @@ function step(node: Local, word: Local, row: Local, lane: number): Code {
   return set(node, add(left, shiftLeft(isRight, 3)));
 }
 
-/** As many steps for all of them: who is at a leaf stays there. */
-function descend(nodes: Local, words: Local, steps: Local, row: Local, lanesOf: number): Code {
+/**
+ * As many steps for all of them: who is at a leaf stays there. `rowsApart`: 1 where each lane has a row of
+ * its own, 0 where they share one.
+ */
+function descend(nodes: Local, words: Local, steps: Local, row: Local, rowsApart: 0 | 1): Code {
   const body = [
     ...eight((lane) => set(words + lane, load(get(nodes + lane)))),
-    ...eight((lane) => step(nodes + lane, words + lane, row, lane * lanesOf)),
+    ...eight((lane) => step(nodes + lane, words + lane, row, lane * rowsApart)),
     ...increase(steps, int(-1)),
   ];
   return repeat(body, get(steps));
