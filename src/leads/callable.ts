@@ -18,13 +18,10 @@ export interface Callable {
   readonly use: GuardUse;
 }
 
-/** A lead's channel is closed: until when, and by which guard first. */
+/** A lead's channel is closed: until when, and by which guard. */
 export interface Barred {
   readonly bar: Bar;
 }
-
-/** Each round is a cap that ends or a window that opens; nobody has so many ahead of them. */
-const ROUNDS_MAX = 32;
 
 /** The one channel, at `now` alone. */
 export function callableNow(
@@ -43,24 +40,17 @@ export function callableNow(
   return { from: now, until: opening.until, verdict, use };
 }
 
-/** As `callableNow`, else the first instant behind it that every guard allows, if nothing comes between. */
+/** As `callableNow`, else from the instant the guards name, if nothing comes between. */
 export function callableNext(
   subject: GuardSubject,
   channel: string,
   now: number,
   rules: GuardRules,
 ): Callable | Barred {
-  let at = now;
-  let first: Barred | null = null;
-  for (let round = 0; round < ROUNDS_MAX; round++) {
-    const found = callableNow(subject, channel, at, rules);
-    if (!("bar" in found)) return found;
-    first ??= found;
-    const { until } = found.bar;
-    if (until === null || until <= at) return found;
-    at = until;
-  }
-  return first!;
+  const found = callableNow(subject, channel, now, rules);
+  if (!("bar" in found) || found.bar.until === null) return found;
+  const later = callableNow(subject, channel, found.bar.until, rules);
+  return "bar" in later ? found : later;
 }
 
 /** No guard barred it and yet it is not open: a fault of ours, and nobody is called. */

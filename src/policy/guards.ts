@@ -91,6 +91,8 @@ export interface GuardRules {
 }
 
 const MARKETING = "marketing";
+/** Each is a cap that ends or a window that opens; nobody has so many ahead of them. */
+const BARS_AHEAD_MAX = 32;
 const bar = (code: BarCode, until: number | null = null) => ({ code, until });
 
 /** The number somebody would be called on. */
@@ -159,7 +161,7 @@ const capped: ChannelGuard = (subject, channel, { kind, instants }, { contactPol
   return contactPolicy.capBar(contacts, phone, channel.id, null, instants[0]!);
 };
 
-/** In the order they are asked: the first bar of a channel is the one that is told. */
+/** In the order they are asked. */
 const CHANNEL_GUARDS: readonly { guard: number; of: ChannelGuard }[] = [
   { guard: 1, of: doNotContact },
   { guard: 1, of: wrongNumber },
@@ -223,17 +225,43 @@ function barWhereTheyAre(subject: GuardSubject, use: GuardUse, rules: GuardRules
   return found === undefined ? null : barOf(subject, found, use, rules);
 }
 
+/**
+ * The bar that is told: what time alone does not end, else what stands longest. `until` is when the
+ * channel opens if nothing comes between: a cap that ends at night opens nothing before the morning.
+ */
 function barOf(
   subject: GuardSubject,
   channel: ChannelConfig,
   use: GuardUse,
   rules: GuardRules,
 ): Bar | null {
+  const told = lastingBar(subject, channel, use, rules);
+  if (told === null || told.until === null) return told;
+  let opens: number = told.until;
+  for (let round = 0; round < BARS_AHEAD_MAX; round++) {
+    const next = lastingBar(subject, channel, { ...use, instants: [opens] }, rules);
+    if (next === null) break;
+    if (next.until === null || next.until <= opens) return { ...told, until: null };
+    opens = next.until;
+  }
+  return { ...told, until: opens };
+}
+
+function lastingBar(
+  subject: GuardSubject,
+  channel: ChannelConfig,
+  use: GuardUse,
+  rules: GuardRules,
+): Bar | null {
+  let longest: Bar | null = null;
   for (const { guard, of } of CHANNEL_GUARDS) {
     const found = of(subject, channel, use, rules);
-    if (found !== null) return { guard, channel: channel.id, ...found };
+    if (found === null) continue;
+    const bar: Bar = { guard, channel: channel.id, ...found };
+    if (bar.until === null) return bar;
+    if (longest === null || bar.until > longest.until!) longest = bar;
   }
-  return null;
+  return longest;
 }
 
 /**
