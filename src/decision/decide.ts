@@ -9,7 +9,7 @@ import type { RecommendationRequest, RecommendationResponse } from "./answer.js"
 import { type Decided, type DecidingDependencies, decideFor } from "./decide-for.js";
 import { type GatherDependencies, gather, knowing, type Open } from "./gather.js";
 import { narrowed } from "./narrowed.js";
-import { type PromiseDependencies, promise, withContact } from "./promise.js";
+import { type OnLate, type PromiseDependencies, promise, withContact } from "./promise.js";
 import type { Recordable, Versions } from "./record.js";
 import type { ScoreDependencies } from "./score.js";
 
@@ -37,7 +37,10 @@ export async function decide(
   for (let round = 1; ; round++) {
     const versions = dependencies.versions();
     const decided = await decideFor(open.situation, dependencies);
-    const promised = await promise(open, decided, dependencies);
+    // A repeat of the call may name a decision that was committed late: it has to be found.
+    const onLate: OnLate = (late, was, contact) =>
+      finish(late, was, { ...withContact(contact), versions }, dependencies);
+    const promised = await promise(open, decided, dependencies, onLate);
     const isLast = round >= MAX_ROUNDS;
     if (promised.status === "kept") {
       return { ...promised.answer, tookMs: performance.now() - started };

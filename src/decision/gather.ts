@@ -5,7 +5,7 @@ import { CuecardError, isCuecardError } from "../errors.js";
 import { newDecisionId } from "../members/decision-id.js";
 import { decodeOffers, holdingAt } from "../members/sticky-offers.js";
 import { dueLater } from "../policy/contact-policy.js";
-import { type GuardRules, type GuardUse, guardFirst } from "../policy/guards.js";
+import { type GuardRules, type GuardSubject, type GuardUse, guardFirst } from "../policy/guards.js";
 import { withDeadline } from "../redis/clients.js";
 import { hash32, partitionOf } from "../redis/keys.js";
 import type { RecommendationRequest } from "./answer.js";
@@ -26,6 +26,8 @@ export interface Open {
   /** Whose it is: a member's id, else what stands for somebody unknown. */
   readonly holder: string;
   readonly dryRun: boolean;
+  /** Whom the guards were asked about. */
+  readonly subject: GuardSubject;
   readonly situation: Situation;
 }
 
@@ -74,7 +76,7 @@ export async function gather(
       seed,
       timeLeftMs,
     };
-    return { id, holder, dryRun: request.context?.now != null, situation };
+    return { id, holder, dryRun: request.context?.now != null, subject, situation };
   };
   try {
     const timeoutMs = Math.max(1, timeLeftMs() * READ_SHARE);

@@ -4,6 +4,7 @@
  * belongs to a call. All of it or nothing: what was taken for an answer that does not leave is given
  * back, and what cannot be given back ends by itself.
  */
+import { isLimited } from "../catalog/coupon-ledger.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
 import type { Config } from "../config.js";
 import { isCuecardError } from "../errors.js";
@@ -14,12 +15,13 @@ import {
   type HeldOffer,
   OFFERS_HELD_MAX,
 } from "../members/sticky-offers.js";
-import { toStoreError, withDeadline } from "../redis/clients.js";
+import { toStoreError } from "../redis/clients.js";
 import type { ContactPlace, RecommendationResponse } from "./answer.js";
 import { validityOf } from "./coupon.js";
 import type { Decided } from "./decide-for.js";
 import type { Open } from "./gather.js";
 import { type IssueDependencies, issueCoupons, type Spent } from "./issue-coupons.js";
+import { keptText, mayRepeat, readKept } from "./kept-answer.js";
 import {
   type NoPlace,
   type ReserveDependencies,
@@ -41,22 +43,28 @@ export type Promised =
 export interface PromiseDependencies extends ReserveDependencies, IssueDependencies {
   readonly config: Config;
   readonly offers: Pick<OfferStore, "hold">;
+  snapshot(): CatalogSnapshot;
 }
 
+/** Told of an answer that was committed when another had left already: repeats of the call get it. */
+export type OnLate = (open: Open, decided: Decided, contact: ContactPlace | null) => void;
+
 const HOUR_MS = 3_600_000;
-const NOTHING: Promised = { status: "ok", contact: null };
+/** Answers of the same call that may not be repeated, one behind the other. */
+const REPLACED_MAX = 4;
 
 /** Writes nothing where nothing is new, on a dry run, and while the store is out of reach. */
 export async function promise(
   open: Open,
   decided: Decided,
   dependencies: PromiseDependencies,
+  onLate: OnLate,
 ): Promise<Promised> {
   const { situation, dryRun } = open;
-  if (dryRun || !situation.storeUp) return NOTHING;
+  if (dryRun || !situation.storeUp) return { status: "ok", contact: null };
   const taken = new Taken(situation.timeLeftMs);
   try {
-    const promised = await take(open, decided, taken, dependencies);
+    const promised = await take(open, decided, taken, dependencies, onLate);
     if (promised.status !== "ok") await taken.giveBack();
     return promised;
   } catch (error) {
@@ -73,6 +81,7 @@ async function take(
   decided: Decided,
   taken: Taken,
   dependencies: PromiseDependencies,
+  onLate: OnLate,
 ): Promise<Promised> {
   let contact: ContactPlace | null = null;
   if (wantsPlace(open, decided)) {
@@ -80,10 +89,10 @@ async function take(
     if (place.status !== "ok") return place;
     contact = place.contact;
   }
-  if (!open.situation.canHold) return contact === null ? NOTHING : { status: "ok", contact };
+  if (!open.situation.canHold) return { status: "ok", contact };
   const fresh = freshOffers(open, decided, dependencies.config.offers.holdHours * HOUR_MS);
   const spent = await issueCoupons(open, decided, fresh, taken, dependencies);
-  return spent ?? hold(open, decided, contact, fresh, dependencies);
+  return spent ?? hold(open, decided, contact, fresh, taken, dependencies, onLate);
 }
 
 async function hold(
@@ -91,34 +100,40 @@ async function hold(
   decided: Decided,
   contact: ContactPlace | null,
   fresh: readonly HeldOffer[],
-  { offers }: PromiseDependencies,
+  taken: Taken,
+  dependencies: PromiseDependencies,
+  onLate: OnLate,
 ): Promise<Promised> {
   const { holder, situation } = open;
   const { facts, request, now } = situation;
   const callId = request.context?.callId ?? null;
-  if (fresh.length > 0 || callId !== null) {
-    const read = facts?.offers ?? null;
-    const still = decodeOffers(read).filter(({ until }) => now < until);
-    const holding = offers.hold({
-      holder,
-      known: facts !== null,
-      read,
-      offers: fresh.length === 0 ? null : encodeOffers([...still, ...fresh]),
-      call: callId === null ? null : { id: callId, answer: textOf(open.id, decided, contact) },
-    });
-    const result = await withDeadline(holding, Math.max(1, situation.timeLeftMs()));
-    if (result.status === "kept") {
-      return { status: "kept", answer: JSON.parse(result.answer) as RecommendationResponse };
+  const { answer } = decided;
+  const ok: Promised = { status: "ok", contact };
+  if (fresh.length === 0 && callId === null) return ok;
+  const read = facts?.offers ?? null;
+  const still = decodeOffers(read).filter(({ until }) => now < until);
+  const held = fresh.slice(0, OFFERS_HELD_MAX);
+  const offers = fresh.length === 0 ? null : encodeOffers([...still, ...held]);
+  const text = callId === null ? "" : keptText(open, answer, withContact(contact));
+  const { rules } = dependencies;
+  const { coupons } = decided.trace?.snapshot ?? dependencies.snapshot();
+  let replaces: string | null = null;
+  for (let round = 0; round < REPLACED_MAX; round++) {
+    const call = callId === null ? null : { id: callId, answer: text, replaces };
+    const holding = dependencies.offers.hold({ holder, known: facts !== null, read, offers, call });
+    const late = (): void => onLate(open, decided, contact);
+    const result = await taken.commit(holding, ({ status }) => status === "ok", late);
+    if (result.status === "ok") return ok;
+    if (result.status !== "kept") return result;
+    const kept = readKept(result.answer);
+    if (mayRepeat(kept, open, answer, { rules, coupons })) {
+      const { name } = answer.member;
+      const member = { ...kept.answer.member, name };
+      return { status: "kept", answer: { ...kept.answer, member } };
     }
-    if (result.status !== "ok") return result;
+    replaces = kept.text;
   }
-  return contact === null ? NOTHING : { status: "ok", contact };
-}
-
-/** An explanation is not kept: it is asked for again by the decision's id. */
-function textOf(decisionId: string, { answer }: Decided, contact: ContactPlace | null): string {
-  const { explanation, ...kept } = answer;
-  return JSON.stringify({ decisionId, ...kept, ...withContact(contact), tookMs: 0 });
+  return { status: "failed" };
 }
 
 /** The part of an answer that tells of the place reserved for it. */
@@ -142,7 +157,10 @@ function freshOffers(
     const { id: name, price } = product;
     fresh.push({ product: name, price, coupon: coupon?.id ?? null, until, decision: id });
   }
-  return fresh.slice(0, OFFERS_HELD_MAX);
+  // There is room for so many; coupons that were issued for their offer come before others.
+  const isLimitedOne = ({ coupon }: HeldOffer): boolean =>
+    trace.snapshot.coupons.some((one) => one.id === coupon && isLimited(one));
+  return [...fresh.filter(isLimitedOne), ...fresh.filter((one) => !isLimitedOne(one))];
 }
 
 /** Epoch milliseconds: a coupon is not promised beyond its own end. */

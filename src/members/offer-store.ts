@@ -11,13 +11,13 @@ import { groupedPipeline } from "../redis/grouped.js";
 import { callKey, memberKey, PARTITIONS, partitionOf } from "../redis/keys.js";
 import { defineScript, runScript } from "../redis/scripts.js";
 
-/** Open calls a member's hash remembers; one beyond ends by its time alone. */
+/** Open calls whose answers are kept for one member; the oldest one beyond is forgotten. */
 const CALLS_REMEMBERED = 64;
 
 /**
  * KEYS: member, call. ARGV: 'known' or 'unknown', offers as read ('' none), offers to hold ('' as they
  *   are), member (field of the call), answer ('' the request has no call), epoch seconds now, seconds an
- *   answer is kept, call id, calls remembered.
+ *   answer is kept, call id, calls remembered, kept answer that may be replaced ('' none).
  * Returns {'kept', answer} | {'moved'} (merged away, erased or gone) | {'stale', offers} | {'ok'}.
  */
 const holdScript = defineScript<Buffer[]>({
@@ -27,7 +27,7 @@ const holdScript = defineScript<Buffer[]>({
 local hasCall = ARGV[5] ~= ''
 if hasCall then
   local kept = redis.call('HGET', KEYS[2], ARGV[4])
-  if kept then return {'kept', kept} end
+  if kept and kept ~= ARGV[10] then return {'kept', kept} end
 end
 if ARGV[1] == 'known' then
   local found = redis.call('HMGET', KEYS[1], 'v', 'r', 'x', 'o', 'k')
@@ -38,10 +38,16 @@ if ARGV[1] == 'known' then
     local now = tonumber(ARGV[6])
     local open = {}
     for line in string.gmatch(found[5] or '', '[^\\n]+') do
-      if tonumber(string.match(line, '^%d+')) > now then open[#open + 1] = line end
+      local ends, id = string.match(line, '^(%d+) (.*)$')
+      if tonumber(ends) > now and id ~= ARGV[8] then open[#open + 1] = line end
     end
     open[#open + 1] = string.format('%d %s', now + tonumber(ARGV[7]), ARGV[8])
     local first = math.max(1, #open - tonumber(ARGV[9]) + 1)
+    -- An erasure finds what is listed: what is listed no more must not be kept either.
+    local calls = string.sub(KEYS[2], 1, #KEYS[2] - #ARGV[8])
+    for i = 1, first - 1 do
+      redis.call('HDEL', calls .. string.match(open[i], '^%d+ (.*)$'), ARGV[4])
+    end
     redis.call('HSET', KEYS[1], 'k', table.concat(open, '\\n', first))
   end
 end
@@ -62,7 +68,14 @@ export interface Hold {
   readonly read: Buffer | null;
   /** What they become; null: they stay. */
   readonly offers: Buffer | null;
-  readonly call: { readonly id: string; readonly answer: string } | null;
+  readonly call: HeldCall | null;
+}
+
+export interface HeldCall {
+  readonly id: string;
+  readonly answer: string;
+  /** The kept answer that must not be given again: this one takes its place. null: none. */
+  readonly replaces: string | null;
 }
 
 export type HoldResult =
@@ -94,6 +107,7 @@ export class OfferStore {
       this.callSeconds,
       call?.id ?? "",
       CALLS_REMEMBERED,
+      call?.replaces ?? "",
     ];
     const [status, value] = await this.try(() => runScript(this.client, holdScript, keys, args));
     switch (status!.toString()) {

@@ -1,10 +1,13 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CouponLedger } from "../../src/catalog/coupon-ledger.js";
 import type { Coupon } from "../../src/catalog/records.js";
 import type { DecideDependencies } from "../../src/decision/decide.js";
 import { MemberReader } from "../../src/decision/member-reader.js";
+import type { Recordable } from "../../src/decision/record.js";
 import { CuecardError } from "../../src/errors.js";
 import { OfferStore } from "../../src/members/offer-store.js";
+import { decodeOffers } from "../../src/members/sticky-offers.js";
 import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
 import { flush, idElsewhere, openTestCore, type TestCore } from "../support/core.js";
 import { type TestStore, testTarget } from "../support/redis.js";
@@ -35,8 +38,11 @@ afterAll(async () => {
 
 const ten = (more: Partial<Coupon> = {}) => aCoupon("ten", { amountOff: 10, ...more });
 
-function decider(coupons: readonly Coupon[], more: Partial<DecideDependencies> = {}) {
-  const products = ["p1", "p2", "p3"].map((id) => aProduct(id));
+function decider(
+  coupons: readonly Coupon[],
+  more: Partial<DecideDependencies> = {},
+  products = ["p1", "p2", "p3"].map((id) => aProduct(id)),
+) {
   const parts = {
     reader: new MemberReader(core.store, core.members),
     offers: new OfferStore(client, 100),
@@ -118,12 +124,49 @@ describe("a coupon there is only so much of", () => {
 
   it("returns when the offer it was issued for could not be held", async () => {
     const hold = async () => {
-      throw new CuecardError("store_unavailable", "away");
+      throw new CuecardError("store_full", "no room");
     };
     const coupon = ten({ budget: 5 });
     const answer = await ask(decider([coupon], { offers: { hold } }), real);
     expect(answer.degraded).toContain("offers_not_held");
     expect(await issued(coupon)).toEqual([]);
+  });
+
+  it("stays issued when the offer is held after all, behind an answer that could not wait", async () => {
+    const coupon = ten({ budget: 1 });
+    const store = new OfferStore(client, 100);
+    let held: Promise<unknown> = Promise.resolve();
+    const hold: DecideDependencies["offers"]["hold"] = async (one) => {
+      await sleep(200);
+      const holding = store.hold(one);
+      held = holding;
+      return holding;
+    };
+    const recorded: Recordable[] = [];
+    const record = (one: Recordable): void => void recorded.push(one);
+    const call = { ...real, context: { ...real.context, callId: "c" } };
+    const hurried = await ask(decider([coupon], { offers: { hold }, record }), {
+      ...call,
+      budgetMs: 100,
+    });
+    expect(shown(hurried).every((one) => one === null)).toBe(true);
+    expect(hurried.degraded).toContain("offers_not_held");
+    await expect.poll(() => recorded.length).toBe(2);
+    await held;
+    const again = await ask(decider([coupon]), call);
+    expect(shown(again)).toContain("ten");
+    expect(await issued(coupon)).toHaveLength(1);
+    expect(recorded.map(({ id }) => id)).toContain(again.decisionId);
+  });
+
+  it("is issued wherever it stands in a long answer", async () => {
+    const many = Array.from({ length: 40 }, (_, i) => aProduct(`p${i}`));
+    const coupon = ten({ budget: 5, products: ["p35", "p38"] });
+    const answer = await ask(decider([coupon], {}, many), { ...real, limit: 50 });
+    expect(shown(answer).filter((one) => one === "ten")).toHaveLength(2);
+    expect(await issued(coupon)).toHaveLength(1);
+    const held = decodeOffers((await core.store.readThrough("m")).offers);
+    expect(held.filter(({ coupon: one }) => one === "ten")).toHaveLength(2);
   });
 
   it("costs nothing where none is limited: the ledger is not asked", async () => {

@@ -157,13 +157,22 @@ describe("a contact reserved with the answer", () => {
 
   it("is taken anew where the offers could not be held", async () => {
     const hold = async () => {
-      throw new CuecardError("store_unavailable", "away");
+      throw new CuecardError("store_full", "no room");
     };
     const answer = await ask(decider({ offers: { hold } }).dependencies, reserving);
     expect(answer.degraded).toContain("offers_not_held");
     const [contact, ...others] = await contactsOf("m");
     expect([contact!.token, others]).toEqual([answer.decisionId, []]);
     expect(answer.contact?.token).toBe(answer.decisionId);
+  });
+
+  it("is not given back while nobody knows whether the offers are held: its end frees it", async () => {
+    const hold = async () => {
+      throw new CuecardError("store_unavailable", "away");
+    };
+    const answer = await ask(decider({ offers: { hold } }).dependencies, reserving);
+    expect([answer.suggestions, answer.contact]).toEqual([[], undefined]);
+    expect(await placesTaken()).toEqual([1, 1]);
   });
 
   it("that comes too late is given back, and nothing was offered on it", async () => {

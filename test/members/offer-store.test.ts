@@ -60,7 +60,7 @@ describe("offers committed", () => {
     await core.members.put("gone", {});
     await core.members.erase("gone");
     for (const holder of [other, "gone", "never was"]) {
-      const call = { id: `call of ${holder}`, answer: "{}" };
+      const call = { id: `call of ${holder}`, answer: "{}", replaces: null };
       expect(await hold({ holder, offers: anOffer("p", 1), call })).toEqual({ status: "moved" });
       expect(await client.hexists(memberKey(holder), "o")).toBe(0);
       expect(await callOf(call.id, holder)).toBe(0);
@@ -85,7 +85,7 @@ describe("offers committed", () => {
 });
 
 describe("the answer of a call", () => {
-  const call = { id: "call 1", answer: '{"decisionId":"first"}' };
+  const call = { id: "call 1", answer: '{"decisionId":"first"}', replaces: null };
 
   it("is the first one, for its time, and commits nothing of the second", async () => {
     expect(await hold({ offers: anOffer("p", 1), call })).toEqual({ status: "ok" });
@@ -99,6 +99,15 @@ describe("the answer of a call", () => {
     expect(await client.ttl(callKey(partitionOf("m"), call.id))).toBeLessThanOrEqual(100);
   });
 
+  it("gives way only to one that names it, and is listed once", async () => {
+    await hold({ call });
+    const second = { ...call, answer: '{"decisionId":"second"}' };
+    expect(await hold({ call: { ...second, replaces: "{}" } })).toMatchObject({ status: "kept" });
+    expect(await hold({ call: { ...second, replaces: call.answer } })).toEqual({ status: "ok" });
+    expect(await hold({ call })).toEqual({ status: "kept", answer: second.answer });
+    expect((await client.hget(memberKey("m"), "k"))!.split("\n")).toHaveLength(1);
+  });
+
   it("is kept for strangers too, without a member of their own", async () => {
     const stranger = { holder: "~stranger", known: false, call };
     expect(await hold(stranger)).toEqual({ status: "ok" });
@@ -107,9 +116,11 @@ describe("the answer of a call", () => {
   });
 
   it("is forgotten with the member's others, and only theirs", async () => {
-    for (let i = 0; i < 70; i++) await hold({ call: { id: `call ${i}`, answer: "{}" } });
+    for (let i = 0; i < 70; i++) await hold({ call: { ...call, id: `call ${i}` } });
     const listed = await client.hget(memberKey("m"), "k");
     expect(listed!.split("\n")).toHaveLength(64);
+    // What an erasure would not find is not kept either.
+    expect([await callOf("call 5"), await callOf("call 6")]).toEqual([0, 1]);
     const shared = callKey(partitionOf("m"), "call 69");
     await client.hset(shared, "somebody else", "{}");
     await offers.forgetCalls("m");

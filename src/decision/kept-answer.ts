@@ -1,0 +1,99 @@
+/**
+ * The answer a call got is given again to whoever asks about the same call, as long as the guards
+ * would let it out now: who objects in the middle of a call is not sold to when the screen is loaded
+ * anew.
+ */
+import type { Coupon } from "../catalog/records.js";
+import { guardLast } from "../policy/guard-last.js";
+import { type GuardRules, type GuardSubject, guardFirst, type Verdict } from "../policy/guards.js";
+import type { RecommendationResponse } from "./answer.js";
+import type { Answer } from "./decide-for.js";
+import type { Open } from "./gather.js";
+import { reserves } from "./reserve-place.js";
+
+/** Beside the answer: what it was an answer to. */
+interface Asked {
+  readonly placement: string;
+  readonly channel: string | null;
+  /** What the guards allowed then: the member's own ranking, and coupons of their own. */
+  readonly personal: boolean;
+  readonly personalCoupons: boolean;
+}
+
+export interface KeptAnswer {
+  /** As it is kept. */
+  readonly text: string;
+  readonly answer: RecommendationResponse;
+  readonly asked: Asked | undefined;
+}
+
+const askedOf = ({ situation }: Open): Asked => ({
+  placement: situation.placement.id,
+  channel: situation.request.channel ?? null,
+  personal: situation.verdict.personal,
+  personalCoupons: situation.verdict.personalCoupons,
+});
+
+/**
+ * What is kept of an answer. Not its explanation, which is asked for again by the decision's id, nor the
+ * name, which an erasure would have to look for.
+ */
+export function keptText(
+  open: Open,
+  answer: Answer,
+  more: Pick<RecommendationResponse, "contact">,
+): string {
+  const { explanation, ...kept } = answer;
+  const member = { ...kept.member, name: null };
+  const whole = { decisionId: open.id, ...kept, member, ...more, tookMs: 0 };
+  return JSON.stringify({ ...whole, asked: askedOf(open) });
+}
+
+export function readKept(text: string): KeptAnswer {
+  const { asked, ...answer } = JSON.parse(text) as RecommendationResponse & { asked?: Asked };
+  return { text, answer, asked };
+}
+
+export interface RepeatRules {
+  readonly rules: GuardRules;
+  readonly coupons: readonly Coupon[];
+}
+
+/** `fresh`: what the same request would be answered now. */
+export function mayRepeat(
+  { answer, asked }: KeptAnswer,
+  open: Open,
+  fresh: Answer,
+  { rules, coupons }: RepeatRules,
+): boolean {
+  const { situation } = open;
+  const now = askedOf(open);
+  if (asked?.placement !== now.placement || asked.channel !== now.channel) return false;
+  if ((asked.personal && !now.personal) || (asked.personalCoupons && !now.personalCoupons)) {
+    return false;
+  }
+  if (answer.member.id !== fresh.member.id || answer.member.known !== fresh.member.known) {
+    return false;
+  }
+  if (reserves(situation) && hasLapsed(answer, situation.now)) return false;
+  const { use, held } = situation;
+  const verdict = verdictWithout(answer.contact?.token ?? null, open, rules);
+  const subject = { zones: open.subject.zones, jurisdiction: open.subject.jurisdiction };
+  const look = { verdict, use, rules, subject, coupons, held };
+  return guardLast(answer.suggestions, look).stopped.length === 0;
+}
+
+/** The place it was answered with is no longer kept free. */
+const hasLapsed = ({ contact, suggestions }: RecommendationResponse, now: number): boolean =>
+  suggestions.length > 0 && (contact == null || Date.parse(contact.until) <= now);
+
+/** The answer's own place among contacts does not bar the answer. */
+function verdictWithout(token: string | null, open: Open, rules: GuardRules): Verdict {
+  const { subject, situation } = open;
+  if (token === null) return situation.verdict;
+  const others = (contacts: GuardSubject["contacts"]): GuardSubject["contacts"] =>
+    contacts.filter((one) => one.token !== token);
+  const contacts = others(subject.contacts);
+  const phoneContacts = others(subject.phoneContacts);
+  return guardFirst({ ...subject, contacts, phoneContacts }, situation.use, rules);
+}
