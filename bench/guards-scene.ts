@@ -145,7 +145,7 @@ export function aPolicy(random: Random): Config {
       maxMarginShare: random.pick([0.5, 1]),
       personal: random.pick(SWITCHES),
     },
-    offers: { holdHours: random.pick([1, 24, 72]) },
+    offers: { holdHours: random.pick([1, 24, 72]), boughtRestHours: random.pick([0, 24]) },
     experiments: { holdoutShare: random.pick([0, 0, 0.2]) },
     exploration: { share: random.pick([0, 0.02, 1]) },
   };

@@ -202,6 +202,8 @@ const fileSchema = z.strictObject({
     .object({
       /** How long a member is shown the same price and coupon of a product, on every channel. */
       holdHours: z.number().positive().max(720).default(24),
+      /** What was bought so lately is not offered again; 0: nothing rests. */
+      boughtRestHours: z.number().min(0).max(720).default(24),
     })
     .prefault({}),
   /** How long a repeat of one call (`context.callId`) gets the same answer. */

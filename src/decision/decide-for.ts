@@ -7,7 +7,7 @@ import { type CandidateArtifacts, emptyArtifacts } from "../candidates/artifacts
 import { CANDIDATE_LIMIT, generateCandidates } from "../candidates/generate.js";
 import type { CandidateRequest, CandidateSet } from "../candidates/source.js";
 import type { CatalogSnapshot } from "../catalog/snapshot.js";
-import type { PlacementConfig } from "../config.js";
+import type { Config, PlacementConfig } from "../config.js";
 import { historyOf } from "../features/member-history.js";
 import { EMPTY_STATE } from "../features/state.js";
 import type { HeldOffer } from "../members/sticky-offers.js";
@@ -23,6 +23,7 @@ import {
   type Scores,
   type Suggestion,
 } from "./answer.js";
+import { boughtLately } from "./bought-lately.js";
 import { openChannels } from "./channel.js";
 import {
   DRAWN_AMONG,
@@ -249,7 +250,7 @@ async function offers(
   const { config, snapshot, artifacts } = dependencies;
   const { request, placement, verdict, treatment, now } = decision;
   const current = { snapshot: snapshot(), artifacts: artifacts() ?? NO_ARTIFACTS };
-  const candidates = candidateRequestOf(personal, decision, current.snapshot);
+  const candidates = candidateRequestOf(personal, decision, current.snapshot, config.offers);
   const set = generateCandidates(candidates, current.artifacts, current.snapshot, CANDIDATE_LIMIT);
   if (set.count === 0) decision.degraded.add("catalog_empty");
   const ranking = rank(candidates, set, decision, current, dependencies);
@@ -322,12 +323,14 @@ function candidateRequestOf(
   personal: MemberFacts | null,
   { request, verdict, now }: Draft,
   snapshot: CatalogSnapshot,
+  { boughtRestHours }: Config["offers"],
 ): CandidateRequest {
-  const excluded = [...(request.exclude ?? []), ...verdict.barredOffers];
+  const history = historyOf(personal?.state ?? EMPTY_STATE, now);
+  const excluded = indices([...(request.exclude ?? []), ...verdict.barredOffers], snapshot);
   return {
-    history: historyOf(personal?.state ?? EMPTY_STATE, now),
+    history,
     cart: indices(request.context?.cart, snapshot),
-    exclude: new Set(indices(excluded, snapshot)),
+    exclude: new Set([...excluded, ...boughtLately(history, snapshot, boughtRestHours)]),
     segment: personal?.stage ?? "",
   };
 }

@@ -42,6 +42,10 @@ const TEXTS = {
   },
   in_cart: { en: () => "It lies in the cart already.", zh: () => "它已经在购物车里。" },
   excluded_by_request: { en: () => "The request excluded it.", zh: () => "本次请求排除了它。" },
+  bought_lately: {
+    en: () => "They bought it a moment ago; it rests before it is offered again.",
+    zh: () => "会员刚刚买过它，过一段时间才会再次推荐。",
+  },
   not_on_offer: {
     en: () => "It is switched off, or has no name or no price.",
     zh: () => "它已下架，或缺少名称或价格。",

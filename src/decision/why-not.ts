@@ -112,13 +112,13 @@ type Trace = NonNullable<Decided["trace"]>;
 function whyNoCandidate(
   { snapshot, request, artifacts }: Trace,
   product: string,
-  { verdict }: DecisionRecord,
+  { verdict, request: { exclude: asked = [] } }: DecisionRecord,
   language: Language,
 ): { code: FateCode; text: string; sources: string[] } {
   const none = (code: FateCode) => ({ code, text: fateText(code, language), sources: [] });
   if (verdict.barredOffers.includes(product)) return none("offer_barred");
   const index = snapshot.indexOf.get(product);
-  const code = index === undefined ? "product_unknown" : barOf(snapshot, request, index);
+  const code = index === undefined ? "product_unknown" : barOf(snapshot, request, index, asked);
   if (code !== null) return none(code);
   const all = generateCandidates(request, artifacts, snapshot, PROPOSED_MAX);
   const at = all.product.indexOf(index!);
@@ -134,9 +134,11 @@ function barOf(
   snapshot: CatalogSnapshot,
   request: CandidateRequest,
   index: number,
+  asked: readonly string[],
 ): FateCode | null {
   if (request.cart.includes(index)) return "in_cart";
-  if (request.exclude.has(index)) return "excluded_by_request";
+  if (asked.includes(snapshot.products[index]!.id)) return "excluded_by_request";
+  if (request.exclude.has(index)) return "bought_lately";
   if (snapshot.offerable[index] !== 1) return "not_on_offer";
   if (!inStock(snapshot, index)) return "out_of_stock";
   return inSeason(snapshot, index, request.history.now) ? null : "out_of_season";

@@ -168,6 +168,7 @@ describe("a decision replayed", () => {
 describe("why not this product", () => {
   it("is told of every fate", async () => {
     await send(aPurchaseOf("curious", "tea"));
+    await send(aPurchaseOf("curious", "fresh", { at: Date.now() - 3_600_000 }));
     await product("broken", { active: false });
     await product("sold out", { stock: 0 });
     const answer = await recommend("curious", {
@@ -188,6 +189,7 @@ describe("why not this product", () => {
     });
     for (const [id, code] of [
       ["pot", "excluded_by_request"],
+      ["fresh", "bought_lately"],
       ["cup", "in_cart"],
       ["broken", "not_on_offer"],
       ["sold out", "out_of_stock"],

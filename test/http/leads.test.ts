@@ -87,7 +87,7 @@ describe("POST /v1/leads/rank", () => {
     });
     expect(answer.leads[0]).toMatchObject({ phone_code: "86", score: null, owner: null });
     expect(answer.leads[0].reasons).toEqual([
-      { code: "order_history", text: "共下过1单，最近一次是今天" },
+      { code: "order_history", text: "共下过1单，最近一次是2天前" },
     ]);
     expect((await rank({ members: [] })).leads).toEqual([]);
   });

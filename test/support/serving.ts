@@ -172,7 +172,8 @@ export function aPurchaseOf(member: unknown, product: string, more: Record<strin
     id: `event-${orders}`,
     type: "purchase",
     member,
-    at: Date.now() - 3_600_000,
+    // Longer ago than what was bought rests before it is offered again.
+    at: Date.now() - 48 * 3_600_000,
     order: `order-${orders}`,
     items: [{ product, quantity: 1, amount: 100 }],
     ...more,
