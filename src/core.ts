@@ -3,7 +3,7 @@ import type { CandidateArtifacts } from "./candidates/artifacts.js";
 import { CANDIDATE_FEATURES } from "./candidates/features.js";
 import { readInThread } from "./candidates/read-in-thread.js";
 import { Catalog } from "./catalog/catalog.js";
-import { CouponLedger } from "./catalog/coupon-ledger.js";
+import { CouponLedger, isLimited } from "./catalog/coupon-ledger.js";
 import type { Config } from "./config.js";
 import { HEADS } from "./decision/member-scores.js";
 import { withDemoWindows } from "./demo/windows.js";
@@ -27,6 +27,7 @@ import { ContactStore } from "./members/contact-store.js";
 import { IdentityStore } from "./members/identity.js";
 import { MemberStore } from "./members/member-store.js";
 import { Members } from "./members/members.js";
+import { OfferStore } from "./members/offer-store.js";
 import { parsePhone } from "./members/phone.js";
 import { Suppressions } from "./members/suppressions.js";
 import { ContactPolicy } from "./policy/contact-policy.js";
@@ -60,6 +61,7 @@ export interface Core {
   readonly contacts: ContactStore;
   readonly contactEvents: ContactEvents;
   readonly couponLedger: CouponLedger;
+  readonly offers: OfferStore;
   readonly codec: StateCodec;
   readonly writer: MemberWriter;
   readonly ingest: Ingest;
@@ -172,16 +174,25 @@ function ingestParts(
     Core,
     "config" | "client" | "catalog" | "store" | "members" | "suppressions" | "writer"
   >,
-): Pick<Core, "couponLedger" | "optOut" | "responseEffects" | "ingest"> {
+): Pick<Core, "couponLedger" | "offers" | "optOut" | "responseEffects" | "ingest"> {
   const { config, client, catalog, store, members, suppressions, writer } = parts;
   const channels = config.channels.map(({ id }) => id);
   const couponLedger = new CouponLedger(client);
-  const redeem = createRedeem({ store, ledger: couponLedger, couponOf: couponsOf(catalog) });
+  const offers = new OfferStore(client, Math.ceil(config.callHours * 3600));
+  const redeem = createRedeem({
+    store,
+    ledger: couponLedger,
+    couponOf: couponsOf(catalog),
+    redeemed: async (holder, coupon) => {
+      if (isLimited(coupon)) await offers.endCoupon(holder, coupon.id);
+    },
+  });
   const optOut = createOptOut({ members, suppressions, channels });
   const responseEffects = responseEffectsOf({ members, suppressions, store, config });
   const facts = productFacts(catalog);
   return {
     couponLedger,
+    offers,
     optOut,
     responseEffects,
     ingest: new Ingest(writer, members, facts, config, optOut, redeem, responseEffects),

@@ -11,7 +11,6 @@ import type { DecisionRecorder } from "./decision/recorder.js";
 import { replay } from "./decision/replay.js";
 import { whyNot } from "./decision/why-not.js";
 import type { DecisionAnswer, DecisionService } from "./http/services.js";
-import { OfferStore } from "./members/offer-store.js";
 import { metrics } from "./telemetry.js";
 
 export interface DecisionParts {
@@ -36,9 +35,6 @@ function decidingHash(config: Config): string {
   });
   return createHash("sha256").update(part).digest("hex").slice(0, 8);
 }
-
-export const offerStoreOf = ({ client, config }: Core): OfferStore =>
-  new OfferStore(client, Math.ceil(config.callHours * 3600));
 
 export function decideDependencies({
   core,
@@ -69,7 +65,7 @@ export function decideDependencies({
     artifacts: () => followed.candidates.current(),
     snapshot: () => catalog.current(),
     onModelError: (error) => logger.error({ err: error }, "a model failed while serving"),
-    offers: offerStoreOf(core),
+    offers: core.offers,
     versions: () => ({
       alive: followed.alive.meta()?.version ?? null,
       candidates: followed.candidates.meta()?.version ?? null,

@@ -4,7 +4,6 @@ import { strangerOf } from "./decision/gather.js";
 import type { MemberReader } from "./decision/member-reader.js";
 import type { DecisionRecord } from "./decision/record.js";
 import { type RespondDependencies, type ResponseInput, respond } from "./decision/respond.js";
-import { offerStoreOf } from "./decision-services.js";
 import { isCuecardError } from "./errors.js";
 import type { MemberRef } from "./events/event.js";
 import { numberInUse } from "./events/number-in-use.js";
@@ -103,7 +102,7 @@ async function decisionOf(call: PopCall, { core, reader }: ResponseParts): Promi
     // A card from before a merge is kept under the id of then.
     for (const id of record === null ? [] : idsWithin(record)) holders.add(id);
   }
-  const answers = await offerStoreOf(core).answersTo(call.call, [...holders]);
+  const answers = await core.offers.answersTo(call.call, [...holders]);
   const ids = new Set(
     answers.map((text) => (JSON.parse(text) as { decisionId: string }).decisionId),
   );

@@ -7,12 +7,7 @@ import { decide } from "./decision/decide.js";
 import type { LastScores } from "./decision/last-scores.js";
 import type { DecisionRecorder } from "./decision/recorder.js";
 import { score } from "./decision/score.js";
-import {
-  decideDependencies,
-  decisionLogOf,
-  decisionService,
-  offerStoreOf,
-} from "./decision-services.js";
+import { decideDependencies, decisionLogOf, decisionService } from "./decision-services.js";
 import { CuecardError } from "./errors.js";
 import { followComponent, readComponent } from "./events/replay.js";
 import { timelineOf } from "./events/timeline.js";
@@ -123,7 +118,7 @@ function requireRoom({ watch, config }: Core): void {
 function memberService(core: Core, lastScores: LastScores): MemberService {
   const { members, config, log } = core;
   const dependencies = { ...core, identities: members.identities, readComponent, followComponent };
-  const offers = offerStoreOf(core);
+  const { offers } = core;
   const answered = (record: MemberRecord): AnsweredMember => ({
     ...(record.profile ?? { id: record.id, createdAt: 0, updatedAt: 0 }),
     id: record.id,

@@ -9,6 +9,8 @@ export interface RedeemParts {
   readonly ledger: Pick<CouponLedger, "redeem">;
   /** undefined: no coupon of ours, or one deleted since. */
   couponOf(id: string): CouponLimits | undefined;
+  /** Told of each coupon of ours that was redeemed: shown once more it could not be redeemed again. */
+  redeemed(holder: MemberRecord, coupon: CouponLimits): Promise<void>;
 }
 
 /** null: redeemed, or not an event of a coupon we know. */
@@ -19,7 +21,7 @@ export type Redeem = (subject: string, event: MemberEvent) => Promise<Rejection 
  * other redemption. Throws `store_unavailable`, `store_full`: the event is then to be sent again.
  */
 export const createRedeem =
-  ({ store, ledger, couponOf }: RedeemParts): Redeem =>
+  ({ store, ledger, couponOf, redeemed }: RedeemParts): Redeem =>
   async (subject, event) => {
     const id = event.properties?.coupon;
     if (typeof id !== "string" || id === "") return null;
@@ -43,5 +45,6 @@ export const createRedeem =
       const detail = "properties.coupon: not issued to this member, and its budget is spent";
       return { code: "coupon_not_issued", detail };
     }
+    if (known !== undefined) await redeemed(holder, known);
     return null;
   };

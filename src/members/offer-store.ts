@@ -6,10 +6,13 @@
  * a member's hash lists the calls still open (lines of `<epoch seconds of its end> <call id>`): an
  * erasure has to find them.
  */
+
 import { type RedisClient, toStoreError } from "../redis/clients.js";
 import { groupedPipeline } from "../redis/grouped.js";
 import { callKey, memberKey, PARTITIONS, partitionOf } from "../redis/keys.js";
 import { defineScript, runScript } from "../redis/scripts.js";
+import type { MemberRecord } from "./member-store.js";
+import { decodeOffers, encodeOffers } from "./sticky-offers.js";
 
 /** Open calls whose answers are kept for one member; the oldest one beyond is forgotten. */
 const CALLS_REMEMBERED = 64;
@@ -119,6 +122,20 @@ export class OfferStore {
         return { status: "moved" };
       default:
         return { status: "ok" };
+    }
+  }
+
+  /** Offers of the member go on without this coupon. Throws `store_unavailable`, `store_full`. */
+  async endCoupon({ id, offers }: Pick<MemberRecord, "id" | "offers">, coupon: string) {
+    for (let read = offers; ; ) {
+      const held = decodeOffers(read);
+      if (!held.some((one) => one.coupon === coupon)) return;
+      const left = held.map((one) => (one.coupon === coupon ? { ...one, coupon: null } : one));
+      const change = { holder: id, known: true, read, offers: encodeOffers(left), call: null };
+      const result = await this.hold(change);
+      // Who is merged away or erased at this moment is shown nothing any more.
+      if (result.status !== "stale") return;
+      read = result.offers;
     }
   }
 

@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { CouponLedger, personalCoupons } from "../../src/catalog/coupon-ledger.js";
 import { createRedeem } from "../../src/events/redeem-coupon.js";
+import type { MemberRecord } from "../../src/members/member-store.js";
+import { OfferStore } from "../../src/members/offer-store.js";
+import { decodeOffers, encodeOffers } from "../../src/members/sticky-offers.js";
 import {
   closeRedis,
   connectRedis,
@@ -125,11 +128,15 @@ describe("an erased member", () => {
 
 describe("a coupon_redeemed event", () => {
   let core: TestCore;
+  let offers: OfferStore;
   beforeEach(() => {
     const { store } = openTestCore(client);
+    offers = new OfferStore(client, 100);
     const coupons = [coupon({ id: "c1", budget: 2 })];
     const couponOf = (id: string) => coupons.find((one) => one.id === id);
-    core = openTestCore(client, undefined, undefined, createRedeem({ store, ledger, couponOf }));
+    const redeemed = (holder: MemberRecord, { id }: { id: string }) => offers.endCoupon(holder, id);
+    const parts = { store, ledger, couponOf, redeemed };
+    core = openTestCore(client, undefined, undefined, createRedeem(parts));
   });
   const redeemed = (id: string, member = "m1", name = "c1") => ({
     id,
@@ -148,6 +155,24 @@ describe("a coupon_redeemed event", () => {
     expect(await core.ingest.ingest([redeemed("e1")])).toMatchObject({ duplicates: 1 });
     const over = await core.ingest.ingest([redeemed("e3", "m2"), redeemed("e4", "m3")]);
     expect(over).toMatchObject({ accepted: 1, rejected: [{ code: "coupon_not_issued" }] });
+  });
+
+  it("ends the coupon of the offers that hold, and nothing else of them", async () => {
+    await core.members.put("m1", {});
+    const until = Date.now() * 2;
+    const shown = ["c1", "other", null].map((one, i) => ({
+      ...{ product: `p${i}`, price: i, coupon: one, until },
+      decision: "d_a_1_000000000000",
+    }));
+    const held = encodeOffers(shown);
+    await offers.hold({ holder: "m1", known: true, read: null, offers: held, call: null });
+    await core.ingest.ingest([redeemed("e1")]);
+    const left = decodeOffers((await core.store.read("m1")).offers);
+    expect(left.map(({ price, coupon }) => [price, coupon])).toEqual([
+      [0, null],
+      [1, "other"],
+      [2, null],
+    ]);
   });
 
   it("of merged members counts as one member's", async () => {
