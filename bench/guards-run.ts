@@ -99,13 +99,16 @@ async function runBlock(seed: number, block: number, tally: Tally): Promise<void
     const memory: Memory = new Map();
     const { dependencies, offers } = productOver(facts, { artifacts, contactPolicy }, tally);
     let wasMerged = false;
+    const answered = new Set<string>();
     for (let step = 0; step < SCENE_SIZE; step++) {
       advance(facts, random, day);
       if (facts.merged && !wasMerged) mergeHeld(facts, offers);
       wasMerged = facts.merged;
       const answer = await decide(facts.request, dependencies);
       const where = `block ${block}, scene ${scene}, step ${step}`;
-      await judgeOne({ facts, answer, memory, dependencies, where, tally });
+      const isRepeat = answered.has(answer.decisionId);
+      answered.add(answer.decisionId);
+      await judgeOne({ facts, answer, isRepeat, memory, dependencies, where, tally });
     }
   }
 }
@@ -113,13 +116,16 @@ async function runBlock(seed: number, block: number, tally: Tally): Promise<void
 interface One {
   readonly facts: Facts;
   readonly answer: RecommendationResponse;
+  /** Of a call that was answered before: a stranger's was compared then, to as many suggestions. */
+  readonly isRepeat: boolean;
   readonly memory: Memory;
   readonly dependencies: DecideDependencies;
   readonly where: string;
   readonly tally: Tally;
 }
 
-async function judgeOne({ facts, answer, memory, dependencies, where, tally }: One): Promise<void> {
+async function judgeOne(one: One): Promise<void> {
+  const { facts, answer, isRepeat, memory, dependencies, where, tally } = one;
   const judgement = judge(facts, answer, memory);
   const { violations, tested, alone, barredProducts } = judgement;
   tally.decisions++;
@@ -130,10 +136,14 @@ async function judgeOne({ facts, answer, memory, dependencies, where, tally }: O
   for (const guard of tested) tally.tested[guard]!++;
   for (const guard of alone) tally.alone[guard]!++;
   const found = violations.map(({ guard, what }) => `guard ${guard}: ${what}`);
-  if (judgement.asStranger && violations.length === 0) {
+  if (judgement.asStranger && !isRepeat && violations.length === 0) {
     const { request } = facts;
     const exclude = [...(request.exclude ?? []), ...barredProducts];
-    const asked: RecommendationRequest = { ...request, member: { visitor: "nobody" }, exclude };
+    // A call of their own, so that the same has to be committed.
+    const callId = request.context?.callId == null ? undefined : where;
+    const context = { ...request.context, callId };
+    const member = { visitor: "nobody" };
+    const asked: RecommendationRequest = { ...request, member, exclude, context };
     const other = await decide(asked, dependencies);
     const isOffered = answer.suggestions.some(({ product }) => product !== null);
     if (isOffered && termsOf(answer) !== termsOf(other)) found.push("guard 7: not as a stranger's");
@@ -184,6 +194,8 @@ function productOver(
 ): { dependencies: DecideDependencies; offers: Offers } {
   const { config, catalog } = facts;
   const offers: Offers = new Map();
+  /** Answers kept for calls, by member and call. */
+  const calls = new Map<string, string>();
   let snapshot = snapshotOf(catalog);
   const need = (...down: Facts["store"][]): void => {
     if (down.includes(facts.store))
@@ -216,14 +228,25 @@ function productOver(
     },
     couponLedger: { issue: async () => "issued", release: async () => true },
     offers: {
-      async hold({ holder, known, read, offers: held }) {
+      async hold({ holder, known, read, offers: held, call }) {
         need("holds_fail", "down");
-        if (!known) return { status: "ok" };
+        const kept = calls.get(`${holder} ${call?.id}`);
+        if (call !== null && kept !== undefined && kept !== call.replaces) {
+          return { status: "kept", answer: kept };
+        }
+        const keep = (): void => {
+          if (call !== null) calls.set(`${holder} ${call.id}`, call.answer);
+        };
+        if (!known) {
+          keep();
+          return { status: "ok" };
+        }
         const stored = offers.get(holder) ?? null;
         if (!(stored ?? NO_BYTES).equals(read ?? NO_BYTES)) {
           return { status: "stale", offers: stored };
         }
         if (held !== null) offers.set(holder, held);
+        keep();
         return { status: "ok" };
       },
     },

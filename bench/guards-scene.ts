@@ -431,6 +431,10 @@ function aRequest(facts: Facts, random: Random, day: number): RecommendationRequ
     limit: random.whole(1, PRODUCTS),
     ...(random.chance(0.2) ? { channel: random.pick([...CHANNELS, "web", "pigeon"]) } : {}),
     ...(random.chance(0.1) ? { exclude: [`p${random.whole(0, PRODUCTS - 1)}`] } : {}),
-    ...(now === undefined ? {} : { context: { now } }),
+    context: {
+      ...(now === undefined ? {} : { now }),
+      // Asked again about one call: what was answered before has to pass what happened since.
+      ...(random.chance(0.4) ? { callId: random.pick(["c1", "c2"]) } : {}),
+    },
   };
 }

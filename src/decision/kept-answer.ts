@@ -6,7 +6,7 @@
 import type { Coupon } from "../catalog/records.js";
 import { guardLast } from "../policy/guard-last.js";
 import { type GuardRules, type GuardSubject, guardFirst, type Verdict } from "../policy/guards.js";
-import type { RecommendationResponse } from "./answer.js";
+import type { RecommendationResponse, Suggestion } from "./answer.js";
 import type { Answer } from "./decide-for.js";
 import type { Open } from "./gather.js";
 import { reserves } from "./reserve-place.js";
@@ -75,12 +75,30 @@ export function mayRepeat(
   if (answer.member.id !== fresh.member.id || answer.member.known !== fresh.member.known) {
     return false;
   }
+  if (!isSameArm(answer.experiment, fresh.experiment)) return false;
   if (reserves(situation) && hasLapsed(answer, situation.now)) return false;
+  if (!answer.suggestions.every((one) => hasTermsOfNow(one, open, fresh))) return false;
   const { use, held } = situation;
   const verdict = verdictWithout(answer.contact?.token ?? null, open, rules);
   const subject = { zones: open.subject.zones, jurisdiction: open.subject.jurisdiction };
   const look = { verdict, use, rules, subject, coupons, held };
   return guardLast(answer.suggestions, look).stopped.length === 0;
+}
+
+const isSameArm = (a: Answer["experiment"], b: Answer["experiment"]): boolean =>
+  a?.name === b?.name && a?.arm === b?.arm;
+
+/** Price and coupon: as they hold, else as they are for everybody now. */
+function hasTermsOfNow(
+  { product, coupon }: Suggestion,
+  { situation }: Open,
+  { suggestions }: Answer,
+): boolean {
+  if (product === null) return true;
+  const held = situation.verdict.personal ? situation.held.get(product.id) : undefined;
+  const now = suggestions.find((one) => one.product?.id === product.id);
+  const terms = held ?? { price: now?.product?.price, coupon: now?.coupon?.id ?? null };
+  return terms.price === product.price && terms.coupon === (coupon?.id ?? null);
 }
 
 /** The place it was answered with is no longer kept free. */
