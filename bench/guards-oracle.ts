@@ -6,6 +6,7 @@
 import type { Coupon, Product } from "../src/catalog/records.js";
 import type { CapConfig, ChannelConfig } from "../src/config.js";
 import type { RecommendationResponse } from "../src/decision/answer.js";
+import type { EventType } from "../src/events/event.js";
 import type { Contact } from "../src/members/contacts.js";
 import type { Profile } from "../src/members/profile.js";
 import type { Facts, Part } from "./guards-scene.js";
@@ -257,16 +258,22 @@ const isRefusedOffer = ({ config, clock }: Facts, who: Who, product: string): bo
       isRefusedSince(one, clock - config.contactPolicy.coolDownDays * DAY_MS),
   );
 
-/** Guard 8. */
-function needsCare({ parts }: Who): boolean {
-  const count = (type: string): number =>
-    parts.flatMap(({ events }) => events).filter((one) => one.type === type).length;
-  return (
-    parts.some(({ profile }) => profile.vulnerable === true) ||
-    count("complaint_opened") > count("complaint_closed") ||
-    count("refund_opened") > count("refund_closed")
-  );
+/** Through what happened in the order of time: a close closes what is open, or nothing. */
+function isLeftOpen({ parts }: Who, opened: EventType, closed: EventType): boolean {
+  const steps = parts
+    .flatMap(({ events }) => events)
+    .filter(({ type }) => type === opened || type === closed)
+    .sort((a, b) => a.at - b.at || (a.type === opened ? -1 : 1));
+  let open = 0;
+  for (const { type } of steps) open = Math.max(0, open + (type === opened ? 1 : -1));
+  return open > 0;
 }
+
+/** Guard 8. */
+const needsCare = (who: Who): boolean =>
+  who.parts.some(({ profile }) => profile.vulnerable === true) ||
+  isLeftOpen(who, "complaint_opened", "complaint_closed") ||
+  isLeftOpen(who, "refund_opened", "refund_closed");
 
 /** Guard 10: the switch for choosing coupons person by person. */
 function isPersonalCouponLaw({ config }: Facts, { jurisdiction }: Who): boolean {

@@ -1,7 +1,8 @@
 /** Family `activity`: how often and how lately each type of event happened. */
 import type { BuiltInEventType, EventType } from "../events/event.js";
 import type { Family } from "./family.js";
-import { daysSince, secondsOf } from "./packed.js";
+import { INSTANTS_KEPT, mergeLatest, readInstants, writeInstants } from "./latest-instants.js";
+import { daysSince, type PackedReader, type PackedWriter, secondsOf } from "./packed.js";
 
 /** Codes in packed state: append only, never change one. */
 const CODES: Readonly<Record<BuiltInEventType, number>> = {
@@ -44,6 +45,18 @@ const uncountedCodes = new Set(UNCOUNTED.map((type) => CODES[type]));
 
 export const isCounted = (type: EventType): boolean => !uncountedCodes.has(codeOf(type));
 
+/**
+ * What opens and closes keeps its instants: from counts alone a close too many would cancel whatever
+ * is opened after it.
+ */
+const TIMED: readonly BuiltInEventType[] = [
+  "complaint_opened",
+  "complaint_closed",
+  "refund_opened",
+  "refund_closed",
+];
+const timedCodes = new Set(TIMED.map((type) => CODES[type]));
+
 /** The codes seen are a mask; its lowest bit is the last code, so that it stays short. */
 const bitOf = (code: number): number => (code === CUSTOM_CODE ? 0 : code + 1);
 
@@ -61,6 +74,8 @@ export interface ActivityEntry {
   readonly count: number;
   /** Epoch seconds. */
   readonly lastAt: number;
+  /** Epoch milliseconds, newest first, the latest few; kept of complaints and refunds alone. */
+  readonly instants: readonly number[];
 }
 
 /** Sorted by code, one entry per code seen. */
@@ -71,18 +86,38 @@ export function activityOf(state: ActivityState, type: EventType): ActivityEntry
   return state.find((entry) => entry.code === code);
 }
 
-const openOf = (state: ActivityState, opened: EventType, closed: EventType): number => {
-  const count = activityOf(state, opened)?.count ?? 0;
-  return Math.max(0, count - (activityOf(state, closed)?.count ?? 0));
-};
+/**
+ * The most by which opens lead closes from any instant on: a close closes what was opened before it,
+ * or nothing. One at the very instant of an open closes it: logs that know only days say so.
+ */
+function unclosed(opens: readonly number[], closes: readonly number[]): number {
+  let most = 0;
+  let closedSince = 0;
+  for (let i = 0; i < opens.length; i++) {
+    while (closedSince < closes.length && closes[closedSince]! >= opens[i]!) closedSince++;
+    most = Math.max(most, i + 1 - closedSince);
+  }
+  return most;
+}
 
-/** Complaints opened and not closed; never below zero. */
+/** By the counts too: they know of opens older than the instants kept. */
+function openOf(state: ActivityState, opened: EventType, closed: EventType): number {
+  const opens = activityOf(state, opened);
+  if (opens === undefined) return 0;
+  const closes = activityOf(state, closed);
+  if (closes === undefined) return opens.count;
+  return Math.max(opens.count - closes.count, unclosed(opens.instants, closes.instants));
+}
+
+/** Complaints opened and not closed since. */
 export const openComplaints = (state: ActivityState): number =>
   openOf(state, "complaint_opened", "complaint_closed");
 
-/** Refunds under way; never below zero. */
+/** Refunds opened and not closed since. */
 export const openRefunds = (state: ActivityState): number =>
   openOf(state, "refund_opened", "refund_closed");
+
+const UNTIMED: readonly number[] = [];
 
 const newestOf = (state: ActivityState): number =>
   state.reduce((latest, entry) => Math.max(latest, entry.lastAt), 0);
@@ -116,6 +151,42 @@ const DATED: readonly BuiltInEventType[] = [
   "coupon_redeemed",
 ];
 
+const mergeEntries = (a: ActivityEntry, b: ActivityEntry): ActivityEntry => ({
+  code: a.code,
+  count: a.count + b.count,
+  lastAt: Math.max(a.lastAt, b.lastAt),
+  instants:
+    a.instants.length === 0 ? b.instants : mergeLatest(a.instants, b.instants, INSTANTS_KEPT),
+});
+
+function encodeCounts(writer: PackedWriter, state: ActivityState): void {
+  const newest = newestOf(state);
+  writer.varint(state.reduce((mask, { code }) => mask + 2 ** bitOf(code), 0));
+  writer.u32(newest);
+  writer.ints(state.map(({ count }) => count - 1));
+  writer.ints(state.map(({ lastAt }) => newest - lastAt));
+}
+
+/**
+ * As layout 2 has it: without instants, of which the last is known, to the second. So a close too many
+ * stops cancelling what is opened from now on; what it cancelled before, `rebuild` brings back.
+ */
+export function decodeCounts(reader: PackedReader): ActivityEntry[] {
+  const seen = codesIn(reader.varint());
+  const newest = reader.u32();
+  const counts = reader.ints(seen.length);
+  const ages = reader.ints(seen.length);
+  return seen.map((code, i) => anEntry(code, counts[i]! + 1, newest - ages[i]!));
+}
+
+/** An entry of an older layout. */
+export const anEntry = (code: number, count: number, lastAt: number): ActivityEntry => ({
+  code,
+  count,
+  lastAt,
+  instants: timedCodes.has(code) ? [lastAt * 1000] : UNTIMED,
+});
+
 export const activity: Family<ActivityState> = {
   name: "activity",
   features: [
@@ -127,7 +198,11 @@ export const activity: Family<ActivityState> = {
   empty: () => [],
   isEmpty: (state) => state.length === 0,
 
-  lift: (event) => [{ code: codeOf(event.type), count: 1, lastAt: secondsOf(event.at) }],
+  lift(event) {
+    const code = codeOf(event.type);
+    const instants = timedCodes.has(code) ? [event.at] : UNTIMED;
+    return [{ code, count: 1, lastAt: secondsOf(event.at), instants }];
+  },
 
   merge(a, b) {
     const merged: ActivityEntry[] = [];
@@ -141,8 +216,7 @@ export const activity: Family<ActivityState> = {
       if (left.code < right.code) merged.push(left);
       else if (right.code < left.code) merged.push(right);
       else {
-        const lastAt = Math.max(left.lastAt, right.lastAt);
-        merged.push({ code: left.code, count: left.count + right.count, lastAt });
+        merged.push(mergeEntries(left, right));
       }
     }
     while (i < a.length) merged.push(a[i++]!);
@@ -151,20 +225,16 @@ export const activity: Family<ActivityState> = {
   },
 
   encode(writer, state) {
-    const newest = newestOf(state);
-    writer.varint(state.reduce((mask, { code }) => mask + 2 ** bitOf(code), 0));
-    writer.u32(newest);
-    writer.ints(state.map(({ count }) => count - 1));
-    writer.ints(state.map(({ lastAt }) => newest - lastAt));
+    encodeCounts(writer, state);
+    for (const { code, instants } of state) {
+      if (timedCodes.has(code)) writeInstants(writer, instants);
+    }
   },
 
-  decode(reader) {
-    const seen = codesIn(reader.varint());
-    const newest = reader.u32();
-    const counts = reader.ints(seen.length);
-    const ages = reader.ints(seen.length);
-    return seen.map((code, i) => ({ code, count: counts[i]! + 1, lastAt: newest - ages[i]! }));
-  },
+  decode: (reader) =>
+    decodeCounts(reader).map((entry) =>
+      timedCodes.has(entry.code) ? { ...entry, instants: readInstants(reader) } : entry,
+    ),
 
   hydrate(state, { now }, out, offset) {
     let at = offset;

@@ -2,7 +2,7 @@
  * Families whose packed form changed since layout 1, as they stood in it: read only, a member's next
  * write is in the present layout.
  */
-import type { ActivityEntry } from "./activity.js";
+import { type ActivityEntry, anEntry } from "./activity.js";
 import type { ChannelEntry } from "./channel-habits.js";
 import { CATEGORY_BUCKETS, type HistoryLine, type Touch } from "./history.js";
 import { quantityOf } from "./lines.js";
@@ -49,7 +49,7 @@ function activity(reader: PackedReader): ActivityEntry[] {
   const newest = reader.u32();
   const state = new Array<ActivityEntry>(reader.u8());
   for (let i = 0; i < state.length; i++) {
-    state[i] = { code: reader.u8(), count: reader.varint(), lastAt: newest - reader.varint() };
+    state[i] = anEntry(reader.u8(), reader.varint(), newest - reader.varint());
   }
   return state;
 }

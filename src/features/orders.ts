@@ -1,6 +1,7 @@
 /** Family `orders`: frequency, cadence, basket size, price level and P(alive) from whole orders. */
 import { type AliveSummary, expectedOrders, probabilityAlive } from "./alive.js";
 import type { Family } from "./family.js";
+import { mergeLatest } from "./latest-instants.js";
 import {
   DAY_SECONDS,
   daysSince,
@@ -38,18 +39,6 @@ const EMPTY: OrdersState = {
   lineCount: 0,
   times: [],
 };
-
-/** Both newest first; keeps the newest ORDER_TIMES_KEPT. Equal times are two orders. */
-function mergeTimes(a: readonly number[], b: readonly number[]): number[] {
-  const merged: number[] = [];
-  let i = 0;
-  let j = 0;
-  while (merged.length < ORDER_TIMES_KEPT && (i < a.length || j < b.length)) {
-    if (j >= b.length || (i < a.length && a[i]! >= b[j]!)) merged.push(a[i++]!);
-    else merged.push(b[j++]!);
-  }
-  return merged;
-}
 
 export interface Cadence {
   /** Mean and standard deviation of the gaps between the latest orders, days; NaN below two orders. */
@@ -127,7 +116,7 @@ export const orders: Family<OrdersState> = {
       grossMilli: a.grossMilli + b.grossMilli,
       unitsMilli: a.unitsMilli + b.unitsMilli,
       lineCount: a.lineCount + b.lineCount,
-      times: mergeTimes(a.times, b.times),
+      times: mergeLatest(a.times, b.times, ORDER_TIMES_KEPT),
     };
   },
 

@@ -7,7 +7,7 @@
  */
 import { CuecardError } from "../errors.js";
 import type { MemberEvent } from "../events/event.js";
-import { activity } from "./activity.js";
+import { activity, decodeCounts } from "./activity.js";
 import { categories } from "./categories.js";
 import { channelHabits } from "./channel-habits.js";
 import { decays } from "./decays.js";
@@ -21,7 +21,14 @@ import { returns } from "./returns.js";
 import { tenure } from "./tenure.js";
 import { touches } from "./touches.js";
 
-export const LAYOUT_VERSION = 2;
+export const LAYOUT_VERSION = 3;
+
+/** Families as they stood in a layout before this one, where they stood otherwise. */
+const OLDER: Readonly<Record<number, Readonly<Record<string, (reader: PackedReader) => unknown>>>> =
+  {
+    1: LAYOUT_1,
+    2: { activity: decodeCounts },
+  };
 
 const families = {
   orders,
@@ -120,7 +127,7 @@ export function decodeState(packed: Buffer | null): FeatureState {
   for (let bit = 0; bit < FAMILIES.length; bit++) {
     const family = FAMILIES[bit]!;
     if (!(mask & (1 << bit))) continue;
-    const decode = (version === 1 && LAYOUT_1[family.name]) || family.decode;
+    const decode = OLDER[version]?.[family.name] ?? family.decode;
     state[family.name] = decode(reader);
   }
   return state as unknown as FeatureState;
