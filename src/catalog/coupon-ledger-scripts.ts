@@ -78,18 +78,21 @@ return 'issued'`,
 /**
  * ARGV[1], packed: now, redemption, 1 where one without an issue takes a place of its own, budget,
  * per member, ids n, n × id (the holder first). An issue that expired but was not given back yet counts:
- * its redemption may have happened in time. Returns 'ok' | 'already' | 'not_issued'.
+ * its redemption may have happened in time. Members merged after each got one hold more issues than
+ * one member may redeem; of a coupon that is not recorded (places 0) nobody knows how many those are.
+ * Returns 'ok' | 'already' | 'not_issued'.
  */
 export const redeemScript = defineScript<Buffer>({
   name: "coupon_redeem",
   numberOfKeys: 3,
   lua: `${LEDGER}
 local now, redemption, places, budget, most = given[1], given[2], given[3], given[4], given[5]
-local count, found = 0, nil
+local count, redeemed, found = 0, 0, nil
 for i = 7, 6 + given[6] do
   for _, token in ipairs(tokensOf(given[i])) do
     local issue = issueOf(token)
     count = count + 1
+    if issue[4] ~= '' then redeemed = redeemed + 1 end
     if issue[4] == redemption then
       write(token, issue)
       return 'ok'
@@ -97,6 +100,7 @@ for i = 7, 6 + given[6] do
     if issue[4] == '' and not found then found = token end
   end
 end
+if places == 1 and redeemed >= most then return 'already' end
 if found then
   local issue = issueOf(found)
   issue[4], issue[5] = redemption, now

@@ -92,8 +92,9 @@ export class CouponLedger {
   }
 
   /**
-   * Redeems one issue of the member; the same redemption again is `ok` again. Without an issue, where
-   * `places` allows it, one is made as long as the budget lasts: a published code was used.
+   * Redeems one issue of the member, as often as allowed to one however many were issued before a
+   * merge; the same redemption again is `ok` again. Without an issue, where `places` allows it, one is
+   * made as long as the budget lasts: a published code was used.
    */
   async redeem(
     coupon: CouponLimits,

@@ -97,6 +97,36 @@ describe("redeeming a coupon", () => {
     expect(report.items).toMatchObject([{ token: "d_1", member: "m1" }]);
   });
 
+  it("happens no more often than allowed to one, of those merged after each got it", async () => {
+    for (const member of ["m1", "old"]) {
+      await ledger.issue(coupon(), [member], `d_${member}`, NOW + DAY_MS);
+      await ledger.issue(coupon({ id: "two" }), [member], `d_${member}`, NOW + DAY_MS);
+    }
+    const results = await Promise.all(
+      Array.from({ length: 10 }, (_, i) => ledger.redeem(coupon(), ["m1", "old"], `e${i}`)),
+    );
+    expect(results.filter((one) => one === "ok")).toHaveLength(1);
+    expect(results.filter((one) => one === "already")).toHaveLength(9);
+    const again = `e${results.indexOf("ok")}`;
+    expect(await ledger.redeem(coupon(), ["m1", "old"], again)).toBe("ok");
+    const two = coupon({ id: "two", perMember: 2 });
+    const ofTwo = await Promise.all(
+      ["e1", "e2", "e3"].map((event) => ledger.redeem(two, ["m1", "old"], event)),
+    );
+    expect(ofTwo.sort()).toEqual(["already", "ok", "ok"]);
+  });
+
+  it("of one no longer recorded happens once an issue", async () => {
+    const two = coupon({ perMember: 2 });
+    for (const token of ["d_1", "d_2"]) await ledger.issue(two, ["m1"], token, NOW + DAY_MS);
+    const gone = { id: two.id };
+    const results: string[] = [];
+    for (const event of ["e1", "e2", "e3"]) {
+      results.push(await ledger.redeem(gone, ["m1"], event, { places: false }));
+    }
+    expect(results).toEqual(["ok", "ok", "already"]);
+  });
+
   it("without an issue takes a place of the budget, while there is one", async () => {
     const one = coupon({ budget: 1 });
     expect(await ledger.redeem(one, ["m1"], "e1", { places: false })).toBe("not_issued");
@@ -185,6 +215,19 @@ describe("a coupon_redeemed event", () => {
       expect(result.rejected).toMatchObject([{ code: "coupon_already_redeemed" }]);
     }
     expect(await core.ingest.ingest([redeemed("e1", other)])).toMatchObject({ duplicates: 1 });
+  });
+
+  it("of members merged after each was shown it is taken once, whatever was shown", async () => {
+    const other = idElsewhere("x", "m1");
+    await core.members.put("m1", { name: "m1" });
+    await core.members.put(other, { name: "x" });
+    await ledger.issue(coupon({ id: "c1" }), ["m1"], "d_1", NOW + DAY_MS);
+    await ledger.issue(coupon({ id: "c1" }), [other], "d_2", NOW + DAY_MS);
+    await core.members.merge("m1", other);
+    expect(await core.ingest.ingest([redeemed("e1", other), redeemed("e2", other)])).toMatchObject({
+      accepted: 1,
+      rejected: [{ index: 1, code: "coupon_already_redeemed" }],
+    });
   });
 
   it("of a code that is not ours passes, and of an erased member leaves nothing", async () => {
