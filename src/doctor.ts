@@ -31,6 +31,7 @@ type Finding = Pick<DoctorLine, "ok" | "detail">;
 const MIN_NODE = [20, 19] as const;
 const MIN_MEMORY_MIB = 512;
 const REDIS_WAIT_MS = 3_000;
+const HEALTH_WAIT_MS = 2_000;
 const MIB = 1024 * 1024;
 
 /** Looks at everything; never throws and changes nothing on the machine. */
@@ -43,7 +44,7 @@ export async function runDoctor(config: Config): Promise<DoctorReport> {
     line("ONNX Runtime", onnxRuntime),
     line("XGBoost", () => xgboost(config.xgboostLibrary), false),
     line("data directory", () => dataDirectory(config.dataDir)),
-    line("port", () => portFree(config.host, config.port)),
+    line("port", () => port(config)),
     line("memory", async () => memory(config)),
   ]);
   return { ok: lines.every(({ ok, required }) => ok || !required), lines };
@@ -62,7 +63,7 @@ async function line(
 }
 
 function explain(error: unknown): string {
-  if (isCuecardError(error)) return `${error.detail}. ${ERRORS[error.code].remedy}`;
+  if (isCuecardError(error)) return `${error.detail}. ${error.remedy}`;
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -129,18 +130,37 @@ function mayWrite(directory: string): boolean {
   }
 }
 
-function portFree(host: string, port: number): Promise<Finding> {
+/** Taken by the Cuecard that runs on this data directory it is as it should be. */
+async function port({ host, port, dataDir }: Config): Promise<Finding> {
+  const fault = await openingFault(host, port);
+  if (fault === null) return { ok: true, detail: port === 0 ? "any" : `${port} is free` };
+  const holder = lockHolder(dataDir);
+  if (fault === "EADDRINUSE" && holder !== undefined && (await isCuecardAt(host, port))) {
+    return { ok: true, detail: `${port} answers: process ${holder} serves here` };
+  }
+  const reason = fault === "EADDRINUSE" ? "is in use" : `cannot be opened (${fault})`;
+  return { ok: false, detail: `${port} ${reason}. ${ERRORS.port_in_use.remedy}` };
+}
+
+/** Why nobody can listen there; null: one could. */
+function openingFault(host: string, port: number): Promise<string | null> {
   return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", (error: NodeJS.ErrnoException) => {
-      const inUse = error.code === "EADDRINUSE";
-      const reason = inUse ? "is in use" : `cannot be opened (${error.code})`;
-      resolve({ ok: false, detail: `${port} ${reason}. ${ERRORS.port_in_use.remedy}` });
-    });
-    server.listen(port, host, () => {
-      server.close(() => resolve({ ok: true, detail: port === 0 ? "any" : `${port} is free` }));
-    });
+    server.once("error", ({ code }: NodeJS.ErrnoException) => resolve(code ?? "unknown"));
+    server.listen(port, host, () => server.close(() => resolve(null)));
   });
+}
+
+/** Whether what listens there says of its health what a Cuecard says. */
+async function isCuecardAt(host: string, port: number): Promise<boolean> {
+  const name = ["0.0.0.0", "::"].includes(host) ? "localhost" : host;
+  const url = `http://${name.includes(":") ? `[${name}]` : name}:${port}/healthz`;
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(HEALTH_WAIT_MS) });
+    return answer.ok && ((await answer.json()) as { status?: unknown }).status === "up";
+  } catch {
+    return false;
+  }
 }
 
 function memory(config: Config): Finding {

@@ -121,7 +121,7 @@ export const ERRORS = define({
   row_broken: {
     status: 400,
     title: "The row of the file cannot be read",
-    remedy: "See `detail`: a quote left open, or more or fewer columns than the header has.",
+    remedy: "Mend it: a quote is left open, or it has more or fewer columns than the header.",
   },
   batch_too_large: {
     status: 413,
@@ -239,7 +239,7 @@ export const ERRORS = define({
   redis_start_failed: {
     status: 500,
     title: "The private Redis did not start",
-    remedy: "See `detail`: the last lines of its log say why.",
+    remedy: "The last lines of its log, told with the error, say why.",
   },
   data_dir_locked: {
     status: 500,
@@ -272,7 +272,8 @@ export const ERRORS = define({
   model_invalid: {
     status: 500,
     title: "The model was refused",
-    remedy: "See `detail`. It is not used; a server goes on with the model it has.",
+    remedy:
+      "It is not used: a server goes on with the model it has. Mend what is named, and train again.",
   },
   ranking_missing: {
     status: 409,
@@ -282,7 +283,7 @@ export const ERRORS = define({
   not_enough_data: {
     status: 409,
     title: "There is not enough data to train on",
-    remedy: "See `detail` for what is short.",
+    remedy: "Bring more of what is short, then train again.",
   },
   lease_held: {
     status: 409,
@@ -297,14 +298,18 @@ export const ERRORS = define({
   job_failed: {
     status: 500,
     title: "The job did not finish",
-    remedy: "See `detail` and the log of the worker; it is tried again as its schedule says.",
+    remedy: "The log of the worker says more; it is tried again as its schedule says.",
   },
   file_invalid: {
     status: 400,
     title: "The file cannot be read as asked",
-    remedy: "See `detail`: the column, encoding or format that does not fit.",
+    remedy: "Name a file that can be read, columns it has, and its separator and encoding.",
   },
-  usage: { status: 400, title: "The command is not used like this", remedy: "See `cuecard help`." },
+  usage: {
+    status: 400,
+    title: "The command is not used like this",
+    remedy: "`npm run cuecard -- help COMMAND` shows how.",
+  },
 });
 
 export type ErrorCode = keyof typeof ERRORS;
@@ -319,6 +324,8 @@ export interface CuecardErrorOptions {
   /** Per-field faults, for invalid_request. */
   errors?: FieldError[];
   retryAfterSeconds?: number;
+  /** What to do, where that of the code is too general. */
+  remedy?: string;
   cause?: unknown;
 }
 
@@ -328,6 +335,8 @@ export class CuecardError extends Error {
   readonly detail: string;
   readonly errors?: FieldError[];
   readonly retryAfterSeconds?: number;
+  /** For a person at a terminal. */
+  readonly remedy: string;
 
   constructor(code: ErrorCode, detail: string, options: CuecardErrorOptions = {}) {
     super(`${code}: ${detail}`, { cause: options.cause });
@@ -336,6 +345,7 @@ export class CuecardError extends Error {
     this.detail = detail;
     this.errors = options.errors;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.remedy = options.remedy ?? ERRORS[code].remedy;
   }
 
   get status(): number {

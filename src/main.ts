@@ -183,8 +183,8 @@ function explainFailure(error: unknown): void {
     process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
     return;
   }
-  const { title, remedy } = ERRORS[error.code];
-  process.stderr.write(`cuecard: ${title} (${error.code}): ${error.detail}\n${remedy}\n`);
+  const { code, detail, remedy } = error;
+  process.stderr.write(`cuecard: ${ERRORS[code].title} (${code}): ${detail}\n${remedy}\n`);
 }
 
 try {

@@ -1,9 +1,11 @@
 import { rmSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../src/config.js";
 import { type DoctorReport, runDoctor } from "../src/doctor.js";
+import { lockDataDir } from "../src/redis/data-dir.js";
 import { startTestRedis, temporaryDir } from "./support/redis.js";
 
 let dir: string;
@@ -45,6 +47,25 @@ describe("doctor", () => {
     const missing = report.lines.filter(({ ok }) => !ok).map(({ name }) => name);
     expect(missing).toEqual(["Redis", "XGBoost", "data directory", "port"]);
     expect(report.ok).toBe(false);
+  });
+
+  it("finds nothing wrong with a port that this directory's own Cuecard serves on, and only that", async () => {
+    const said = { status: "up" };
+    const server = createHttpServer((_, response) => response.end(JSON.stringify(said)));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const portLine = async () =>
+      lineOf(await examine({ PORT: String(port), DATA_DIR: dir }), "port");
+    expect(await portLine()).toMatchObject({ ok: false });
+    const unlock = lockDataDir(dir);
+    expect(await portLine()).toMatchObject({
+      ok: true,
+      detail: `${port} answers: process ${process.pid} serves here`,
+    });
+    said.status = "something else";
+    expect(await portLine()).toMatchObject({ ok: false });
+    unlock();
+    server.close();
   });
 
   it("does without XGBoost: serving needs none", async () => {

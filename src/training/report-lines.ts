@@ -7,8 +7,17 @@ import type { TableEvaluation } from "./table.js";
 const figure = (value: unknown): string =>
   typeof value === "number" && !Number.isInteger(value) ? value.toFixed(4) : String(value);
 
-/** Figures in which a plain model is compared, and how they are read. */
-const COMPARED = ["auc", "alift", "logLoss", "qini"] as const;
+/** Figures in which a plain model is compared, and which way is better. */
+const COMPARED = [
+  { name: "auc", less: false },
+  { name: "alift", less: false },
+  { name: "logLoss", less: true },
+  { name: "qini", less: false },
+] as const;
+
+/** Of a figure of which less is better, how far ours lies below. */
+const turned = (interval: Interval | undefined): Interval | undefined =>
+  interval && { low: -interval.high, high: -interval.low };
 
 /** One figure a line, with its interval where there is one, the plain models, then the notes. */
 export function tableReportLines(report: TableEvaluation): string {
@@ -19,10 +28,10 @@ export function tableReportLines(report: TableEvaluation): string {
     .filter(([, value]) => typeof value === "number" || typeof value === "string")
     .map(([name, value]) => `${name.padEnd(16)} ${figure(value)}${range(intervals[name])}`);
   const plain = baselines.flatMap((baseline) =>
-    COMPARED.filter((name) => baseline[name] !== undefined).map(
-      (name) =>
-        `${baseline.name} ${name} ${figure(baseline[name])}, ours ahead by${range(baseline.ahead[name])}`,
-    ),
+    COMPARED.filter(({ name }) => baseline[name] !== undefined).map(({ name, less }) => {
+      const ahead = less ? turned(baseline.ahead[name]) : baseline.ahead[name];
+      return `${baseline.name} ${name} ${figure(baseline[name])}, ours ahead by${range(ahead)}`;
+    }),
   );
   const counts = new Map<string, number>();
   for (const { chosen } of report.choices) counts.set(chosen, (counts.get(chosen) ?? 0) + 1);

@@ -51,7 +51,7 @@ export function checkTable(data: TableData): TableChecks {
  * AUC of each column on its own, with missing cells lowest and highest (a column that is only
  * filled afterwards gives itself away by that). Text counts by its out-of-fold rate of positives.
  */
-function findLeaks({ table, rows, labels, kinds }: TableData): SuspectedLeak[] {
+export function findLeaks({ table, rows, labels, kinds }: TableData): SuspectedLeak[] {
   const ownLabels = Array.from(rows, (row) => labels[row]);
   const folds = stratifiedFolds(ownLabels, 5, 0);
   const leaks: SuspectedLeak[] = [];

@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { CuecardError } from "../errors.js";
 import type { Interval } from "./bootstrap.js";
 import { type BaselineName, fitBaselines } from "./table-baselines.js";
+import { findLeaks } from "./table-checks.js";
 import type { Choice } from "./table-choice.js";
 import {
   groupsOf,
@@ -29,7 +30,7 @@ import {
   fitTable,
   predictTable,
 } from "./table-model.js";
-import { assignmentNotes, driftNotes, notesOn } from "./table-notes.js";
+import { assignmentNotes, driftNotes, leakNotes, notesOn } from "./table-notes.js";
 import { parseSplit, splitRows } from "./table-split.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
 
@@ -78,12 +79,14 @@ export async function evaluateTable(options: EvaluateTableOptions): Promise<Tabl
   }
   const xgboost = loadXgboost(options.xgboostLibrary);
   const data = await loadTableData(options);
-  return evaluateData(xgboost, data, options.split, {
+  const evaluation = evaluateData(xgboost, data, options.split, {
     seed: options.seed ?? 0,
     threads: options.threads,
     isOrdered: data.order?.isStated,
     onFit: (done, total) => options.onProgress?.({ stage: "fit", done, total }),
   });
+  const leaks = leakNotes(findLeaks(data), evaluation.auc);
+  return { ...evaluation, notes: [...leaks, ...evaluation.notes] };
 }
 
 /** Everything but the rows themselves, as JSON. */

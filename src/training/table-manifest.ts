@@ -78,7 +78,10 @@ export async function readTableModel(
     graph = await readFile(join(directory, MODEL_FILE));
   } catch (cause) {
     const why = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new CuecardError("model_invalid", `${directory} holds no table model: ${why}`, { cause });
+    throw new CuecardError("model_invalid", `${directory} holds no table model: ${why}`, {
+      cause,
+      remedy: "--model takes the directory that `train table --out` wrote.",
+    });
   }
   if (schemaHashOf(manifest.encoder) !== manifest.schemaHash) {
     throw new CuecardError(

@@ -1,6 +1,7 @@
 /** What a reader of a table's figures has to know before believing them. */
 import type { Interval } from "./bootstrap.js";
 import { adversarialAuc } from "./drift.js";
+import type { SuspectedLeak } from "./table-checks.js";
 import { labelsOf, type TableData } from "./table-data.js";
 import { type Encoder, encodeRows } from "./table-encoder.js";
 import { inputKeys } from "./table-groups.js";
@@ -33,6 +34,31 @@ export function notesOn(data: TableData, splits: readonly Split[], measured: Mea
     ...skillNotes(measured),
     ...groupNotes(data),
     ...repeatNotes(data, splits, measured),
+  ];
+}
+
+/** Hardly any honest table allows more; columns that only together know the outcome do. */
+const TOO_GOOD_AUC = 0.98;
+
+/** `goesBy`: columns the model goes by, the strongest first, where that was looked at. */
+export function leakNotes(
+  leaks: readonly SuspectedLeak[],
+  heldOutAuc = 0,
+  goesBy: readonly string[] = [],
+): string[] {
+  if (leaks.length > 0) {
+    return leaks.map(
+      ({ column, auc }) =>
+        `suspected leak: ${column} alone reaches AUC ${auc.toFixed(3)}; drop it if it is only known ` +
+        "after the outcome",
+    );
+  }
+  if (heldOutAuc < TOO_GOOD_AUC) return [];
+  const names = goesBy.slice(0, 3).join(", ");
+  const columns = names === "" ? "the columns" : `the columns it goes by most (${names})`;
+  return [
+    `suspected leak: AUC ${heldOutAuc.toFixed(3)} on held-out rows is seldom honest; ask of ${columns} ` +
+      "whether they are known before the outcome",
   ];
 }
 

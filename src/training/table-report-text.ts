@@ -1,5 +1,4 @@
 /** Words of a table's report: shares, cells, and a command as it would be typed again. */
-import { basename } from "node:path";
 import type { TableOptions } from "./table-data.js";
 
 export const percent = (value: number): string => `${(value * 100).toFixed(1)} %`;
@@ -10,14 +9,14 @@ export const cell = (text: string): string => text.replaceAll("|", "\\|").replac
 const quoted = (text: string): string =>
   /^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-/** Only the name of the file: where it lies is nobody else's business. */
+/** The file by the path it was given by, so that the command runs from where the first one did. */
 export function commandOf(
   command: string,
   options: TableOptions,
   more: Readonly<Record<string, string>>,
 ): string {
   const values: Record<string, string | undefined> = {
-    file: basename(options.file),
+    file: options.file,
     label: options.label,
     positive: options.positive,
     drop: options.drop?.join(",") || undefined,

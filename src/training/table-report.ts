@@ -134,6 +134,13 @@ function qualitySection(evaluation: TableEvaluation, pictures: readonly string[]
     "",
     `Ahead in ${main === "qini" ? "Qini" : "AUC"}, interval of the difference on the same draws: ${ahead.join("; ")}.`,
     "",
+    ...(evaluation.alift === undefined
+      ? []
+      : [
+          "ALIFT is the area under the curve of positives reached by rows contacted, best score first: 0.5 is " +
+            "what chance gives.",
+          "",
+        ]),
     "`base rate` says the same of everyone, `linear` is a ridge logistic regression whose penalty is " +
       "chosen inside the training rows, `XGBoost defaults` are 100 rounds as the library comes.",
     "",

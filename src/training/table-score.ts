@@ -103,12 +103,21 @@ function unreadNotes(encoder: Encoder, table: Table): string[] {
     const filled = counts.reduce((sum, count) => sum + count, 0);
     const isKnown = knownBy(encoding);
     const odd = column.levels.reduce((sum, one, at) => sum + (isKnown(one) ? 0 : counts[at]), 0);
-    const fault = UNREAD[encoding.kind];
-    return [[table.rowCount - filled, "no value"] as const, [odd, fault] as const].flatMap(
-      ([rows, what]) =>
-        rows > TOLD_SHARE * table.rowCount
-          ? [`${encoding.column}: ${what} in ${rows} of ${table.rowCount} rows`]
-          : [],
+    const isMissing = encoding.kind === "number" || encoding.kind === "date";
+    const isUnread = isMissing && odd > 0 && odd === filled;
+    const after = isUnread
+      ? "; none could be read, so the scores were made as if the column were empty: is it the column, and the form, of the training file?"
+      : isMissing
+        ? "; taken as missing there"
+        : "";
+    const faults = [
+      [table.rowCount - filled, "no value", ""],
+      [odd, UNREAD[encoding.kind], after],
+    ] as const;
+    return faults.flatMap(([rows, what, then]) =>
+      rows > TOLD_SHARE * table.rowCount
+        ? [`${encoding.column}: ${what} in ${rows} of ${table.rowCount} rows${then}`]
+        : [],
     );
   });
 }

@@ -23,6 +23,7 @@ import {
   fitTable,
   headProbabilities,
 } from "./table-model.js";
+import { leakNotes } from "./table-notes.js";
 import { partImportance } from "./table-parts.js";
 import { tableReport } from "./table-report.js";
 import { loadXgboost, type Xgboost } from "./xgboost.js";
@@ -79,8 +80,8 @@ export async function trainTable(options: TrainTableOptions): Promise<TrainedTab
   const evaluation = evaluateData(xgboost, data, split, staged("measure"));
   const manifest = describe(options, data, fitted, graph, evaluation);
   const importance = importanceOf(xgboost, data, fitted);
-  const leaks =
-    checks.suspectedLeaks.length > 0 ? leakNotes(checks) : tooGood(evaluation, importance);
+  const goesBy = importance.map(({ column }) => column);
+  const leaks = leakNotes(checks.suspectedLeaks, evaluation.auc, goesBy);
   const notes = [...leaks, ...orderNotes(data), ...evaluation.notes];
   const report = { options, manifest, checks, evaluation, fitted, importance, notes };
   const { text, pictures } = tableReport(report);
@@ -112,28 +113,6 @@ function orderNotes(data: TableData): string[] {
     `the first and the last rows of the file differ (told apart with AUC ${adversarialAuc.toFixed(3)}); if ` +
       "they are in order of time, say so with --ordered (or --time COLUMN): the figures here come from " +
       "random rows, and later ones may be harder",
-  ];
-}
-
-const leakNotes = (checks: TableChecks): string[] =>
-  checks.suspectedLeaks.map(
-    ({ column, auc }) =>
-      `suspected leak: ${column} alone reaches AUC ${auc.toFixed(3)}; drop it if it is only known ` +
-      "after the outcome",
-  );
-
-/** Hardly any honest table allows more; columns that only together know the outcome do. */
-const TOO_GOOD_AUC = 0.98;
-
-function tooGood(
-  { auc = 0 }: TableEvaluation,
-  importance: readonly { readonly column: string }[],
-): string[] {
-  if (auc < TOO_GOOD_AUC) return [];
-  const names = importance.slice(0, 3).map(({ column }) => column);
-  return [
-    `suspected leak: AUC ${auc.toFixed(3)} on held-out rows is seldom honest; ask of the columns it goes by ` +
-      `most (${names.join(", ")}) whether they are known before the outcome`,
   ];
 }
 

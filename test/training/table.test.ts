@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { seededRandom } from "../../src/training/random.js";
+import { tableReportLines } from "../../src/training/report-lines.js";
 import {
   type EvaluateTableOptions,
   scoreTable,
@@ -74,7 +75,11 @@ describe("training a model from a flat table", { timeout: 120_000 }, () => {
     expect(checks.missing[0].column).toBe("visits");
     expect(manifest.features).toContain("region=north");
     expect(stages).toEqual(new Set(["read", "fit", "measure"]));
-    expect(readFileSync(join(out, "report.md"), "utf8")).toMatch(/AUC \| 0\.[78]/);
+    const report = readFileSync(join(out, "report.md"), "utf8");
+    expect(report).toMatch(/AUC \| 0\.[78]/);
+    expect(report).toMatch(/^ALIFT is the area/m);
+    // What is to be typed again finds the file from where it was typed first.
+    expect(report).toContain(`train table --file ${file} --label bought`);
     expect(existsSync(join(out, "calibration.svg"))).toBe(true);
 
     const unseen = customers(800, 2);
@@ -106,6 +111,8 @@ describe("training a model from a flat table", { timeout: 120_000 }, () => {
     const { checks, notes } = await trainTable({ file: repeats, label: "bought", out: aPath("m") });
     expect(checks.suspectedLeaks.map((leak) => leak.column)).toEqual(["echo"]);
     expect(notes.join()).toMatch(/suspected leak: echo/);
+    const measured = { file: repeats, label: "bought", split: "random:0.3" };
+    expect((await evaluateTable(measured)).notes.join()).toMatch(/suspected leak: echo/);
     expect(checks.duplicateRows).toBe(2);
   });
 
@@ -202,7 +209,7 @@ describe("scoring with a stored model", async () => {
     const { notes } = await scoreTable({ model, file: aCsv(rows), out, id: "id" });
     expect(notes).toEqual([
       "visits: no value in 10 of 60 rows",
-      "visits: an unreadable number in 20 of 60 rows",
+      "visits: an unreadable number in 20 of 60 rows; taken as missing there",
       "region: a level the model does not know by itself in 12 of 60 rows",
     ]);
     const lines = readFileSync(out, "utf8").split("\n");
@@ -213,6 +220,22 @@ describe("scoring with a stored model", async () => {
     await expect(wrong).rejects.toThrow(fault("file_invalid", /no column nobody/));
   });
 
+  it("says that a column of which nothing can be read counts as empty", async () => {
+    const rows = customers(60).map((row, at) => ({
+      ...row,
+      visits: at < 5 ? "" : "v3",
+      joined: "11th of May",
+    }));
+    const { notes } = await scoreTable({ model, file: aCsv(rows), out: aPath() });
+    const empty = /; none could be read, so the scores were made as if the column were empty/;
+    expect(notes).toEqual([
+      "visits: no value in 5 of 60 rows",
+      expect.stringMatching(/^visits: an unreadable number in 55 of 60 rows/),
+      expect.stringMatching(/^joined: an unreadable date in 60 of 60 rows/),
+    ]);
+    expect(notes.filter((note) => empty.test(note))).toHaveLength(2);
+  });
+
   it("refuses a model whose files do not belong together", async () => {
     const path = join(model, "manifest.json");
     const intact = readFileSync(path, "utf8");
@@ -221,6 +244,8 @@ describe("scoring with a stored model", async () => {
     await expect(score()).rejects.toThrow(fault("model_invalid", /encoder/));
     writeFileSync(path, "{}");
     await expect(score()).rejects.toThrow(fault("model_invalid", /no table model/));
+    const nowhere = scoreTable({ model: aPath("none"), file, out: aPath() });
+    await expect(nowhere).rejects.toMatchObject({ remedy: expect.stringMatching(/train table/) });
     writeFileSync(path, intact);
     truncateSync(join(model, "model.onnx"), 100);
     await expect(score()).rejects.toThrow(fault("model_invalid", /not the file/));
@@ -236,6 +261,15 @@ describe("evaluating on held-out rows", { timeout: 120_000 }, () => {
     expect(first.auc).toBeGreaterThan(0.7);
     expect(first.intervals.auc.low).toBeLessThan(first.auc ?? 0);
     expect(await evaluateTable(options)).toEqual(first);
+  });
+
+  it("says of every figure ahead of a plain one that it is ahead, where less is better too", async () => {
+    const options = { file: aCsv(customers(800)), label: "bought", split: "random:0.4" };
+    const lines = tableReportLines(await evaluateTable(options)).split("\n");
+    for (const name of ["auc", "logLoss"]) {
+      const line = lines.find((one) => one.startsWith(`base rate ${name} `));
+      expect(line).toMatch(/ours ahead by \(0\.\d+ … 0\.\d+\)$/);
+    }
   });
 
   it("finds nothing where labels are permuted", async () => {
