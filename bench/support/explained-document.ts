@@ -39,23 +39,25 @@ export function documentOf(explained: readonly Explained[], language: Language):
 function sectionOf(one: Explained, number: number, language: Language): string {
   const words = WORDS[language];
   const several = one.asked.length > 1;
+  const names = new Set(one.asked.map(({ answer }) => stageOf(answer, words)));
   const parts = one.asked.flatMap((asked) => [
     ...(several ? [`### ${asked.said.replace(/[.。]$/, "")}`] : []),
+    ...(names.size > 1 ? [part(words.who, [stageOf(asked.answer, words)])] : []),
     part(words.screen, screenOf(asked.answer, one, words)),
     part(words.why, whyOf(asked, one, language)),
     part(words.later, [laterOf(asked, one, words)]),
     part(words.record, [recordOf(asked.answer, words)]),
   ]);
-  const about = several ? [] : [one.asked[0]!.said];
+  const about = [
+    ...(names.size > 1 ? [] : names),
+    ...(several ? [] : [one.asked[0]!.said]),
+    words.now(timeOf(one.at, one.zones, words)),
+  ];
   const fates = one.whyNot.map(({ name, text }) => words.fate(name, text));
   const replayed = one.replayedBytes === null ? [] : [words.replayed(one.replayedBytes)];
   return [
     `## ${number}. ${one.heading}`,
-    part(words.who, [
-      [one.who, stageOf(one, words), ...about, words.now(timeOf(one.at, one.zones, words))].join(
-        words.space,
-      ),
-    ]),
+    part(words.who, [[one.who, ...about].join(words.space)]),
     ...parts,
     ...(fates.length === 0 ? [] : [part(words.whyNot, fates)]),
     ...(replayed.length === 0 ? [] : [part(words.again, replayed)]),
@@ -68,9 +70,10 @@ const part = (title: string, lines: readonly string[]): string =>
     ? `**${title}** ${lines[0]}`
     : `**${title}**\n\n${lines.map((line) => `- ${line}`).join("\n")}`;
 
-function stageOf({ asked }: Explained, words: Words): string {
-  const known = asked.map(({ answer }) => answer.member).find((member) => member.known);
-  const { stage = null, name = null } = known ?? {};
+/** Name and stage as the screen shows them with this answer. */
+function stageOf({ member }: RecommendationResponse, words: Words): string {
+  const { known, name, stage } = member;
+  if (!known) return words.nobody;
   return words.stage(name, stage === null ? null : words.stages[stage]);
 }
 

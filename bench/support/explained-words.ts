@@ -31,6 +31,7 @@ export interface Words {
   readonly comma: string;
   readonly nothing: string;
   readonly care: string;
+  readonly nobody: string;
   readonly stranger: string;
   readonly everyone: string;
   readonly stages: Readonly<Record<Stage, string>>;
@@ -119,6 +120,7 @@ const en: Words = {
   comma: ", ",
   nothing: "Nothing is offered, and nobody is contacted.",
   care: "Nothing is sold here.",
+  nobody: "No name on the screen.",
   stranger: "Nobody is known under this number: what everyone gets, at everyone's price.",
   everyone:
     "Personalization is off: nothing of this member went into it. What everyone gets, at everyone's price.",
@@ -214,6 +216,7 @@ const zh: Words = {
   comma: "、",
   nothing: "不推荐任何产品，也不联系会员。",
   care: "此处不推销。",
+  nobody: "屏幕不显示姓名。",
   stranger: "该号码没有对应的会员：与所有人相同的推荐，与所有人相同的价格。",
   everyone: "已关闭个性化：未使用该会员的任何信息。与所有人相同的推荐，与所有人相同的价格。",
   stages: {

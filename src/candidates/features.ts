@@ -59,6 +59,24 @@ export const CANDIDATE_FEATURES: readonly string[] = [
   ...MEMBER_FEATURES,
 ];
 
+/** Columns of a member's own past alone: empty, whatever the product, where there is none. */
+export const HISTORY_FEATURES: readonly string[] = [
+  ...(["personal_frequency", "replenishment", "successors", "category_affinity"] as const).map(
+    (name) => `source_${name}`,
+  ),
+  ...PERSONAL_FEATURES,
+  ...(["price_to_level", "category_share", "category_bucket_share"] as const),
+  ...(["touched_days_ago", "touched_cart"] as const),
+  ...MEMBER_FEATURES.filter((name) => name !== "cart_size"),
+];
+
+/** Columns of a past or of what lies in the cart now. */
+export const CART_FEATURES: readonly string[] = [
+  ...(["co_purchase", "session_neighbours"] as const).map((name) => `source_${name}`),
+  "co_purchase_max",
+  "cart_size",
+];
+
 const PERSONAL_AT = SOURCES;
 const PRODUCT_AT = PERSONAL_AT + PERSONAL_FEATURES.length;
 const MEMBER_AT = PRODUCT_AT + PRODUCT_FEATURES.length;

@@ -2,7 +2,12 @@
  * `explain: true`: every candidate and its fate, the features the models saw, and what each of them
  * did to the scores. Exact SHAP takes about 2 ms a row, so only what is shown gets it.
  */
-import { CANDIDATE_FEATURES, candidateFeatures } from "../candidates/features.js";
+import {
+  CANDIDATE_FEATURES,
+  CART_FEATURES,
+  candidateFeatures,
+  HISTORY_FEATURES,
+} from "../candidates/features.js";
 import { SOURCE_NAMES } from "../candidates/source.js";
 import { contributionsOf, type Explainer } from "../scoring/explainer.js";
 import type { ModelSlot } from "../scoring/model-slot.js";
@@ -28,6 +33,7 @@ export function explain(
   const rows = new Float32Array(set.count * width);
   candidateFeatures(set, trace.request, trace.artifacts, trace.snapshot, rows);
   const ranker = explainerOf(dependencies.ranker, models.ranker);
+  const unknown = unknownOf(trace);
   const candidates = fatesOf(trace).map(({ i, product, code }) => {
     const row = rows.subarray(i * width, (i + 1) * width);
     const isTold = code === null && ranker !== null;
@@ -38,8 +44,10 @@ export function explain(
       stage: "arbitrate",
       code,
       margin: margins?.[i] ?? null,
-      features: valuesOf(CANDIDATE_FEATURES, row),
-      contributions: isTold ? contributionsOf(ranker, 0, row, CANDIDATE_FEATURES) : null,
+      features: without(unknown, valuesOf(CANDIDATE_FEATURES, row)),
+      contributions: isTold
+        ? together(unknown, contributionsOf(ranker, 0, row, CANDIDATE_FEATURES))
+        : null,
     };
   });
   const told = candidates.map(({ contributions }) => contributions);
@@ -55,6 +63,33 @@ export function explain(
       : Object.fromEntries(HEADS.map((head, i) => [head, contributionsOf(heads, i, row, names)]));
   const all = [...told, ...Object.values(contributions ?? {})];
   return { candidates, features: valuesOf(names, row), contributions, ...wordsFor(all, language) };
+}
+
+const NOTHING_UNKNOWN: ReadonlySet<string> = new Set();
+
+/**
+ * Columns that are empty because nobody's past went into the answer: to read of a stranger's taste,
+ * even that it spoke against something, would be to read of what is not there.
+ */
+function unknownOf({ personal, request }: OfferTrace): ReadonlySet<string> {
+  if (personal !== null) return NOTHING_UNKNOWN;
+  return new Set([...HISTORY_FEATURES, ...(request.cart.length === 0 ? CART_FEATURES : [])]);
+}
+
+const without = <T>(unknown: ReadonlySet<string>, values: Record<string, T>): Record<string, T> =>
+  unknown.size === 0
+    ? values
+    : Object.fromEntries(Object.entries(values).filter(([name]) => !unknown.has(name)));
+
+/** What is unknown did its part too: told as one, so that the parts still add up to the margin. */
+function together(
+  unknown: ReadonlySet<string>,
+  contributions: Record<string, number>,
+): Record<string, number> {
+  if (unknown.size === 0) return contributions;
+  const parts = Object.entries(contributions).filter(([name]) => unknown.has(name));
+  const noHistory = parts.reduce((sum, [, value]) => sum + value, 0);
+  return { ...without(unknown, contributions), no_history: noHistory };
 }
 
 type Contributions = Record<string, number> | null;

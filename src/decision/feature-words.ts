@@ -90,6 +90,8 @@ const WORDS: Readonly<Record<string, Words>> = {
   member_novelty: { en: "how often they try something new", zh: "会员尝试新品的倾向" },
   member_touches: { en: "products they looked at", zh: "会员浏览过的产品数" },
   cart_size: { en: "products in the cart", zh: "购物车中的产品数" },
+  // In place of all that would be of a member, where nobody's past went into the answer.
+  no_history: { en: "that there is no history to go by", zh: "没有可依据的会员历史" },
   // Of a member.
   order_count: { en: "orders", zh: "订单数" },
   order_value_mean: { en: "value of an order", zh: "平均订单金额" },

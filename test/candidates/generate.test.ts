@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { CANDIDATE_FEATURES, candidateFeatures } from "../../src/candidates/features.js";
+import {
+  CANDIDATE_FEATURES,
+  CART_FEATURES,
+  candidateFeatures,
+  HISTORY_FEATURES,
+} from "../../src/candidates/features.js";
 import { generateCandidates } from "../../src/candidates/generate.js";
 import { reasonsFor, reasonText } from "../../src/candidates/reasons.js";
 import { nextSnapshot } from "../../src/catalog/build-snapshot.js";
@@ -177,6 +182,31 @@ describe("candidateFeatures", () => {
 
   it("names each column once", () => {
     expect(new Set(CANDIDATE_FEATURES).size).toBe(width);
+  });
+
+  it("says nothing in a past's columns without a past, nor in a cart's without either", () => {
+    const catalog = aCatalog("tea", "cup", "pot");
+    const artifacts = learnt(["a", "b", "c"].map((m) => aPurchase(m, 20, "tea", "cup", "pot")));
+    const history = aHistory([], {
+      orderCount: 0,
+      meanGapDays: Number.NaN,
+      priceLevel: Number.NaN,
+    });
+    const told = (cart: number[], names: readonly string[]) => {
+      const request = aRequest({ history, cart });
+      const set = generateCandidates(request, artifacts, catalog);
+      const rows = candidateFeatures(set, request, artifacts, catalog, new Float32Array(9 * width));
+      expect(set.count).toBeGreaterThan(0);
+      return names.filter((name) =>
+        Array.from({ length: set.count }, (_, i) => rows[i * width + column(name)]).some(Boolean),
+      );
+    };
+    const cart = [catalog.indexOf.get("tea") as number];
+    expect(told(cart, HISTORY_FEATURES)).toEqual([]);
+    expect(told([], [...HISTORY_FEATURES, ...CART_FEATURES])).toEqual([]);
+    expect(told(cart, CART_FEATURES)).toEqual(
+      expect.arrayContaining(["source_co_purchase", "co_purchase_max", "cart_size"]),
+    );
   });
 
   it("scores a product by a source that knows it, also where another one proposed it", () => {

@@ -252,6 +252,16 @@ describe("explain", () => {
     const answer = await ask(decider({}), { explain: true, placement: "home" });
     expect(answer.explanation!.candidates).toHaveLength(3);
     expect(answer.explanation!.features).toEqual({});
+    for (const { margin, contributions, features } of answer.explanation!.candidates) {
+      // Of a taste, an order or a habit there is nothing to tell, for or against.
+      const told = Object.keys({ ...features, ...contributions }).join();
+      expect(told).not.toMatch(/member_|bought_|touched|category_share|affinity|co_purchase/);
+      expect(features).toHaveProperty("price_log");
+      if (contributions !== null) expect(sum(contributions)).toBeCloseTo(margin!, 5);
+    }
+    expect(answer.explanation!.words?.no_history).toMatch(/no history/);
+    const cart = await ask(decider({}), { explain: true, context: { cart: ["p1"] } });
+    expect(cart.explanation!.candidates[0]!.features).toHaveProperty("cart_size", 1);
     expect((await ask(decider({}))).explanation).toBeUndefined();
   });
 });

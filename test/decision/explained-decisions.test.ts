@@ -74,6 +74,11 @@ const care: RecommendationResponse = {
   explanation: undefined,
 };
 
+const unknown: RecommendationResponse = {
+  ...selling("en"),
+  member: { id: null, known: false, stage: null, name: null },
+};
+
 const asking = (answer: RecommendationResponse, later = answer): Asked => ({
   said: "A call.",
   answer,
@@ -102,9 +107,18 @@ describe.each(LANGUAGES)("the document of explained decisions in %s", (language)
     [
       explained(asking(selling(language), care)),
       explained(asking(care), asking(care, selling(language))),
+      explained(asking(unknown), asking(selling(language))),
     ],
     language,
   );
+
+  it("shows a name with the answers it stands above on the screen, and with no other", () => {
+    const [, , mixed] = text.split(/^## /m).slice(1);
+    const [head, stranger, member] = mixed!.split(/^### /m);
+    expect(head).not.toContain("Grace");
+    expect(stranger).not.toContain("Grace");
+    expect(member).toContain("Grace");
+  });
 
   it("leaves no section empty and says no word that only a program would", () => {
     const lines = text.split("\n");
