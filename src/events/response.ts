@@ -23,6 +23,15 @@ export type ResponseOutcome = (typeof RESPONSE_OUTCOMES)[number];
 export const RANK_MAX = 100;
 export const NOTE_MAX = 500;
 
+const AGAIN_YEARS_MAX = 5;
+const YEAR_MS = 365.25 * 86_400_000;
+
+/** Nobody asks to be reached later than this (epoch milliseconds); what is told to be is a mistake. */
+export const latestAgain = (): number => Date.now() + AGAIN_YEARS_MAX * YEAR_MS;
+
+export const isSoonEnough = (again: number): boolean => again <= latestAgain();
+export const AGAIN_TOO_LATE = `lies more than ${AGAIN_YEARS_MAX} years ahead`;
+
 /** Fields of a response that are kept as they are sent. */
 export const responseFields = {
   rank: z.number().int().min(1).max(RANK_MAX).optional(),
@@ -49,3 +58,11 @@ export const responsePropertiesSchema = z.looseObject({
   phone: z.string().max(64).optional(),
 });
 export type ResponseProperties = z.infer<typeof responsePropertiesSchema>;
+
+/** As they arrive; what the log holds from before this limit is still read. */
+export const arrivingResponseSchema = responsePropertiesSchema.extend({
+  again: responsePropertiesSchema.shape.again.refine(
+    (again) => again === undefined || isSoonEnough(again),
+    AGAIN_TOO_LATE,
+  ),
+});

@@ -7,7 +7,7 @@ import {
   eventInputSchema,
   optOutPropertiesSchema,
 } from "./event.js";
-import { responsePropertiesSchema } from "./response.js";
+import { arrivingResponseSchema } from "./response.js";
 
 export interface Rejection {
   code: ErrorCode;
@@ -24,7 +24,7 @@ export interface TimeLimits {
 /** Types whose properties mean something. */
 const PROPERTIES: Readonly<Record<string, ZodType>> = {
   opt_out: optOutPropertiesSchema,
-  response: responsePropertiesSchema,
+  response: arrivingResponseSchema,
 };
 
 /** The first fault decides the code: senders match on it. */

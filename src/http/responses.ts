@@ -1,7 +1,7 @@
 /** What came of a decision: POST /v1/responses. */
 import { z } from "zod";
 import { idSchema, timeSchema } from "../events/event.js";
-import { responseFields } from "../events/response.js";
+import { AGAIN_TOO_LATE, isSoonEnough, responseFields } from "../events/response.js";
 import { responseExample } from "./examples-responses.js";
 import { type Route, route } from "./route.js";
 
@@ -17,8 +17,12 @@ export const responseInputSchema = z.strictObject({
   agent: responseFields.agent,
   note: responseFields.note,
   again: timeSchema
+    .refine(isSoonEnough, AGAIN_TOO_LATE)
     .optional()
-    .describe("Of a `later`: not before this time; absent: `laterDays` of the contact policy."),
+    .describe(
+      "Of a `later`: not before this time, at most 5 years ahead; absent: `laterDays` of the contact " +
+        "policy.",
+    ),
   phone: z
     .string()
     .min(1)

@@ -29,6 +29,11 @@ export const CONTACTS_MAX = 64;
 export const CONTACT_FIELDS = 8;
 /** `until` of what only carries an outcome (of an answer to an inbound call): never counted. */
 export const NOT_COUNTED = 1;
+/**
+ * Later than any calendar in use. Records read are cut to it: calendars, clocks and dates behind fail on
+ * what lies far beyond, and one bad record must break no answer, least of all about others.
+ */
+const LATEST_MS = Date.UTC(9999, 0, 1);
 
 const CODES = { accepted: "a", refused: "r", later: "l" } as const;
 const OUTCOMES: Record<string, ContactOutcome> = { a: "accepted", r: "refused", l: "later" };
@@ -152,17 +157,20 @@ export function decodeContacts(packed: Buffer | null): Contact[] {
     const [token, at, until, channel, offer, outcome, outcomeAt, again] = values.slice(i, i + 8);
     contacts.push({
       token: String(token),
-      at: Number(at),
-      until: Number(until),
+      at: instantOf(at),
+      until: instantOf(until),
       channel: String(channel),
       offer: offer === "" ? null : String(offer),
       outcome: OUTCOMES[String(outcome)] ?? null,
-      outcomeAt: Number(outcomeAt),
-      again: Number(again),
+      outcomeAt: instantOf(outcomeAt),
+      again: instantOf(again),
     });
   }
   return contacts.sort(byTime);
 }
+
+const instantOf = (value: string | number | undefined): number =>
+  Math.min(Number(value), LATEST_MS);
 
 // The part of MessagePack in use, in the shortest forms, as cmsgpack writes them.
 

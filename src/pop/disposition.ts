@@ -6,6 +6,7 @@
 import type { Config } from "../config.js";
 import type { CallOutcome } from "../config-pop.js";
 import type { Responded, ResponseInput } from "../decision/respond.js";
+import { latestAgain } from "../events/response.js";
 import { utcOffsetMs } from "../members/clock.js";
 import { metrics } from "../telemetry.js";
 import { type Fields, firstOf, type PopCall, popCallOf } from "./pop-call.js";
@@ -96,7 +97,8 @@ function told(
     at: Date.now(),
     reason: name,
     ...(note === undefined ? {} : { note }),
-    ...(again === null ? {} : { again }),
+    // A slip of the year is kept as late as can be: they asked to be left alone for now.
+    ...(again === null ? {} : { again: Math.min(again, latestAgain()) }),
   };
 }
 

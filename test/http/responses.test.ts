@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type Contact, decodeContacts } from "../../src/members/contacts.js";
+import { type Contact, decodeContacts, encodeContacts } from "../../src/members/contacts.js";
 import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
 import { logKey, memberKey, PARTITIONS, phoneContactsKey } from "../../src/redis/keys.js";
 import { idElsewhere } from "../support/core.js";
@@ -216,6 +216,37 @@ describe("a response", () => {
     expect(await contactsOf(other.id)).toMatchObject([{ again: at + 7 * 86_400_000 }]);
     const { blocked, suggestions } = await recommend(other.id, "outbound", "phone");
     expect([blocked[0].code, suggestions]).toEqual(["later", []]);
+  });
+
+  it("later than any calendar knows is refused; kept from before it breaks no answer", async () => {
+    const { id } = await aMember();
+    const { decisionId } = await recommend(id, "outbound", "phone");
+    const years = (n: number) => Date.now() + n * 365 * 86_400_000;
+    for (const again of [Number.MAX_SAFE_INTEGER, years(6), "9999-01-01T00:00:00Z"]) {
+      const body = { decisionId, outcome: "later", at: Date.now(), again };
+      const { status, body: said } = await server.ask("POST", "/v1/responses", { body });
+      expect([status, said.code, said.errors[0].path]).toEqual([400, "invalid_request", "again"]);
+      const properties = { decision: decisionId, outcome: "later", again: years(6) };
+      const event = { type: "response", member: id, at: Date.now(), properties };
+      const { rejected } = await server.ok("POST", "/v1/events", { events: [event] });
+      expect(rejected).toMatchObject([{ index: 0, code: "invalid_request" }]);
+      expect(rejected[0].detail).toContain("properties.again: lies more than 5 years ahead");
+    }
+    expect(await contactsOf(id)).toEqual([]);
+    await respond(decisionId, "later", { again: years(4) });
+    const [contact] = await contactsOf(id);
+    const far = { ...contact!, again: Number.MAX_SAFE_INTEGER };
+    await client.hset(memberKey(id), "c", encodeContacts([far])!);
+    const answer = await recommend(id, "outbound", "phone");
+    expect([answer.suggestions, answer.blocked[0].code]).toEqual([[], "later"]);
+    const other = await aMember();
+    const members = [id, other.id];
+    const ranked = await server.ok("POST", "/v1/leads/rank", {
+      members,
+      channel: "phone",
+      limit: 9,
+    });
+    expect(ranked.leads.map(({ memberId }: Json) => memberId)).toEqual([other.id]);
   });
 
   it("do_not_contact bars from the next request on, at every door", async () => {

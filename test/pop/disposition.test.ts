@@ -154,6 +154,16 @@ describe("the disposition of a call", () => {
     }
   });
 
+  it("keeps a callback in a year that is a slip of the hand as late as can be", async () => {
+    const call = await aCall();
+    expect(await dispose(call, "CALLBK", "&callback_datetime=9999-07-01+15:30:00")).toBe(
+      "OK CALLBK later",
+    );
+    const [said] = await responsesOf(call.id);
+    expect(said.again).toBeLessThan(Date.UTC(2200, 0, 1));
+    expect(said.again).toBeGreaterThan(Date.now());
+  });
+
   it("names what it does not know, guesses nothing, and counts it", async () => {
     const call = await aCall();
     expect(await dispose(call, "FOO_1")).toBe("NOTHING KEPT: unknown disposition FOO_1");
