@@ -87,6 +87,16 @@ const phonesOf = ({ phone, phones = [] }: Profile): string[] => [
   ...phones,
 ];
 
+type Ref = Facts["request"]["member"];
+
+const namesAsked = ({ member, alsoNamed = [] }: Facts["request"]): Ref[] => [member, ...alsoNamed];
+
+/** Numbers the request names; one that is withheld is none. */
+const numbersAsked = (request: Facts["request"]): string[] =>
+  namesAsked(request).flatMap((one) =>
+    typeof one !== "string" && "phone" in one && one.phone.startsWith("+") ? [one.phone] : [],
+  );
+
 function whoAsks({ request, parts, merged, erased }: Facts): Who {
   const { member } = request;
   const isAsked = ({ id, profile }: Part): boolean => {
@@ -103,17 +113,17 @@ function whoAsks({ request, parts, merged, erased }: Facts): Who {
     theirs.findLast(({ profile }) => profile[key] !== undefined)?.profile[key];
   const all = [...new Set(theirs.flatMap(({ profile }) => phonesOf(profile)))];
   const phones = theirs.length > 1 ? all.sort() : all;
-  const called = latest("phone") ?? phones[0] ?? null;
+  const first = latest("phone") ?? phones[0] ?? null;
   const byToken = new Map<string, Contact>();
   for (const one of theirs.flatMap(({ contacts }) => contacts)) byToken.set(one.token, one);
   return {
     known: theirs.length > 0,
     parts: theirs,
     phones,
-    called,
+    called: theirs.length === 0 ? null : (numbersAsked(request)[0] ?? first),
     emails: theirs.flatMap(({ profile }) => profile.email ?? []),
     zones: zonesOf(latest("timezone"), phones),
-    jurisdiction: jurisdictionOf(latest("jurisdiction"), called, phones),
+    jurisdiction: jurisdictionOf(latest("jurisdiction"), first, phones),
     contacts: [...byToken.values()],
   };
 }
@@ -126,11 +136,11 @@ function zonesOf(own: string | undefined, phones: readonly string[]): string[] {
 
 function jurisdictionOf(
   said: string | undefined,
-  called: string | null,
+  first: string | null,
   phones: readonly string[],
 ): string | null {
   const own = said === undefined ? "" : said.toUpperCase().replace("_", "-");
-  const ofNumber = called === null ? null : planOf(called)[0];
+  const ofNumber = first === null ? null : planOf(first)[0];
   if (/^[A-Z]{2}-/.test(own)) return own;
   if (/^[A-Z]{2}$/.test(own)) return ofNumber?.startsWith(own) ? ofNumber : own;
   return phones.some((phone) => planOf(phone)[0] === "CN") ? "CN" : ofNumber;
@@ -151,15 +161,13 @@ const usesEmail = ({ id, address }: ChannelConfig): boolean =>
 
 /** Guard 1. */
 function isListed({ listed, request }: Facts, who: Who, channel: ChannelConfig): boolean {
-  const { member } = request;
   const has = (kind: string, values: readonly string[]): boolean =>
     listed.some((one) => one.kind === kind && values.includes(one.value));
   const asked = (kind: string): string[] =>
-    typeof member === "string"
-      ? kind === "member"
-        ? [member]
-        : []
-      : Object.entries(member).flatMap(([key, value]) => (key === kind ? [value] : []));
+    namesAsked(request).flatMap((name) => {
+      if (typeof name === "string") return kind === "member" ? [name] : [];
+      return Object.entries(name).flatMap(([key, value]) => (key === kind ? [value] : []));
+    });
   const ids = who.parts.map(({ id }) => id);
   const accounts = who.parts.flatMap(({ profile }) => profile.accounts ?? []);
   if (has("member", [...ids, ...asked("member")])) return true;

@@ -402,7 +402,9 @@ function aContact(facts: Facts, random: Random): void {
   // Both accounts know of it: it is one contact all the same.
   const other = random.pick(facts.parts);
   if (random.chance(0.1) && !other.contacts.includes(contact)) other.contacts.push(contact);
-  const number = phonesOf(part.profile)[0];
+  const numbers = phonesOf(part.profile);
+  // Mostly the first is called, at times another one they were asked for by.
+  const number = random.chance(0.7) ? numbers[0] : numbers.at(-1);
   if (number === undefined || contact.channel === "email" || contact.channel === "app") return;
   facts.phoneContacts[number] = [...(facts.phoneContacts[number] ?? []), contact];
 }
@@ -424,8 +426,11 @@ function aRequest(facts: Facts, random: Random, day: number): RecommendationRequ
   const now = maybe(random, 0.12, () =>
     anInstant(random, facts, day + random.pick([-1, 0, 1]) * DAY_MS),
   );
+  const numbers = parts.flatMap(({ profile }) => phonesOf(profile));
+  const caller = numbers.length === 0 ? undefined : maybe(random, 0.1, () => random.pick(numbers));
   return {
     member: random.pick(refs),
+    ...(caller === undefined ? {} : { alsoNamed: [{ phone: caller }] }),
     placement,
     budgetMs: 10_000,
     limit: random.whole(1, PRODUCTS),

@@ -8,15 +8,18 @@ import {
   type ScoringDependencies,
   scoreMembers,
 } from "./decision/member-scores.js";
-import { type PersonDependencies, personOf } from "./decision/read-person.js";
+import {
+  askedBy,
+  numberCalled,
+  type PersonDependencies,
+  personOf,
+} from "./decision/read-person.js";
 import { languageOf } from "./decision/script.js";
 import type { DecisionParts } from "./decision-services.js";
 import type { LeadService } from "./http/services.js";
 import { type RankDependencies, rankLeads } from "./leads/rank-leads.js";
 import { RankedSets } from "./leads/ranked-sets.js";
 import { walkRecords } from "./leads/ranked-walk.js";
-import { identityOf } from "./members/identity.js";
-import { phoneOf } from "./policy/guards.js";
 
 export function leadService(
   { core, followed }: Pick<DecisionParts, "core" | "followed">,
@@ -48,16 +51,15 @@ export function rankDependencies(
     walk: (run, set, batch) => walkRecords(client, store, run, set, batch),
     refreshSuppressions: () => suppressions.refresh(),
     async personsOf(members, now) {
-      const phones = members.map(({ record }) => phoneOf(record.profile));
+      const asked = members.map(({ ref }) => askedBy(ref === null ? [] : [ref], config));
+      const phones = members.map(({ record }, i) => numberCalled(record, asked[i]!));
       const known = [...new Set(phones.filter((phone) => phone !== null))];
       const found = known.length === 0 ? [] : await contacts.phoneContacts(known);
       const byPhone = new Map(known.map((phone, i) => [phone, found[i]!]));
-      return members.map(({ record, ref }, i) => {
-        const named = ref === null ? null : identityOf(ref, config.defaultRegion);
-        const asked = named !== null && "identity" in named ? [named.identity] : [];
-        const phone = phones[i] ?? null;
+      return members.map(({ record }, i) => {
+        const phone = phones[i]!;
         const phoneContacts = phone === null ? [] : byPhone.get(phone)!;
-        return personOf(record, asked, phoneContacts, now, deciding);
+        return personOf(record, asked[i]!, phoneContacts, now, deciding);
       });
     },
     scoreMembers: (facts, now) => scoreMembers(facts, now, deciding),

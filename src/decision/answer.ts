@@ -1,6 +1,6 @@
 /** The shapes that POST /v1/recommendations and /v1/scores take and answer; schemas generate OpenAPI. */
 import { z } from "zod";
-import { idSchema, memberRefSchema } from "../events/event.js";
+import { idSchema, type MemberRef, memberRefSchema } from "../events/event.js";
 
 export const STAGES = ["prospect", "new", "growth", "mature", "dormant", "churned"] as const;
 
@@ -29,7 +29,13 @@ export const recommendationRequestSchema = z.strictObject({
   explain: z.boolean().optional(),
   reserve: z.boolean().optional(),
 });
-export type RecommendationRequest = z.infer<typeof recommendationRequestSchema>;
+export type RecommendationRequest = z.infer<typeof recommendationRequestSchema> & {
+  /**
+   * How else the door knows them: the number a known member calls from, the id beside an unknown
+   * number. The guards see these as well. No caller sends it: the schema has no such field.
+   */
+  readonly alsoNamed?: readonly MemberRef[];
+};
 
 export const degradedReasons = [
   "untrained",

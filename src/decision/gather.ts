@@ -80,7 +80,8 @@ export async function gather(
   };
   try {
     const timeoutMs = Math.max(1, timeLeftMs() * READ_SHARE);
-    const reading = readPerson(member, now, use.kind === "outbound", dependencies);
+    const refs = [member, ...(request.alsoNamed ?? [])] as const;
+    const reading = readPerson(refs, now, use.kind === "outbound", dependencies);
     const person = await withDeadline(reading, timeoutMs);
     return openWith(person, { storeUp: true, lastScores: null, canHold: true });
   } catch (error) {

@@ -9,6 +9,7 @@ import type { MemberRecord } from "../members/member-store.js";
 import type { Profile } from "../members/profile.js";
 import { zonesOf } from "../members/timezone.js";
 import { jurisdictionOf } from "../policy/consent.js";
+import { phoneOf } from "../policy/guards.js";
 import { hydrateContext } from "../scoring/hydrate-context.js";
 import type { ModelSlot } from "../scoring/model-slot.js";
 import type { Scores } from "./answer.js";
@@ -35,6 +36,11 @@ export interface MemberFacts {
   readonly zones: readonly string[];
   /** Whose law counts, `US-FL` or `CN`; null = unknown. */
   readonly jurisdiction: string | null;
+  /**
+   * E.164 of the number they would be called on, and no other: the one they were asked for by, else the
+   * first in use; null: none. What counts contacts, reserves places and dials takes it from here.
+   */
+  readonly phone: string | null;
 }
 
 export interface Scored {
@@ -57,7 +63,13 @@ export interface ScoringDependencies {
   onModelError(error: unknown): void;
 }
 
-export function factsOf(record: MemberRecord, now: number, config: Config): MemberFacts {
+/** `asked`: the number they were asked for by. */
+export function factsOf(
+  record: MemberRecord,
+  now: number,
+  config: Config,
+  asked: string | null = null,
+): MemberFacts {
   const state = decodeState(record.state);
   const { profile, id } = record;
   const zones = zonesOf(profile);
@@ -71,6 +83,7 @@ export function factsOf(record: MemberRecord, now: number, config: Config): Memb
     zone: zones.length === 1 ? zones[0]! : null,
     zones,
     jurisdiction: jurisdictionOf(profile),
+    phone: asked ?? phoneOf(profile),
   };
 }
 

@@ -40,30 +40,50 @@ export const OUT_OF_REACH: Person = {
 };
 
 /**
+ * Whoever the first reference leads to; the others are further names of theirs, for the guards alone.
  * Throws `store_unavailable` when any of it cannot be read: half of what guards must know is nothing.
  * `withPhone`: contacts of the number they would be called on are asked for too.
  */
 export async function readPerson(
-  ref: MemberRef,
+  refs: readonly [MemberRef, ...MemberRef[]],
   now: number,
   withPhone: boolean,
   dependencies: PersonDependencies,
 ): Promise<Person> {
   const { reader, suppressions, contacts, config } = dependencies;
-  const [record] = await Promise.all([reader.readRef(ref), suppressions.refresh()]);
-  const phone = withPhone ? phoneOf(record?.profile ?? null) : null;
+  const [record] = await Promise.all([reader.readRef(refs[0]), suppressions.refresh()]);
+  const asked = askedBy(refs, config);
+  const phone = withPhone ? numberCalled(record, asked) : null;
   const [phoneContacts = []] = phone === null ? [] : await contacts.phoneContacts([phone]);
-  const named = identityOf(ref, config.defaultRegion);
-  const asked = named === null ? [] : ["identity" in named ? named.identity : memberId(named.id)];
   return personOf(record, asked, phoneContacts, now, dependencies);
 }
 
 /** What the suppression list can be asked for beside what a profile names. */
-type Asked = Identity | { readonly kind: "member"; readonly value: string };
+export type Asked = Identity | { readonly kind: "member"; readonly value: string };
 
 const memberId = (value: string): Asked => ({ kind: "member", value });
 
-/** `asked`: the reference itself, which may lead to nobody and be listed all the same. */
+/** What references name, without those that name nobody. */
+export const askedBy = (
+  refs: readonly MemberRef[],
+  { defaultRegion }: Pick<Config, "defaultRegion">,
+): Asked[] =>
+  refs.flatMap((ref) => {
+    const named = identityOf(ref, defaultRegion);
+    if (named === null) return [];
+    return ["identity" in named ? named.identity : memberId(named.id)];
+  });
+
+const numberAsked = (asked: readonly Asked[]): string | null =>
+  asked.find(({ kind }) => kind === "phone")?.value ?? null;
+
+/** E.164 of the number that would be used, as in `MemberFacts`; null: none, or nobody is known. */
+export const numberCalled = (
+  record: MemberRecord | null,
+  asked: readonly Asked[],
+): string | null => (record === null ? null : (numberAsked(asked) ?? phoneOf(record.profile)));
+
+/** `asked`: the references themselves, which may lead to nobody and be listed all the same. */
 export function personOf(
   record: MemberRecord | null,
   asked: readonly Asked[],
@@ -71,7 +91,7 @@ export function personOf(
   now: number,
   { config, suppressions }: Pick<PersonDependencies, "config" | "suppressions">,
 ): Person {
-  const facts = record === null ? null : factsOf(record, now, config);
+  const facts = record === null ? null : factsOf(record, now, config, numberAsked(asked));
   const subject: GuardSubject = {
     profile: facts?.profile ?? null,
     state: facts?.state ?? EMPTY_STATE,
@@ -80,7 +100,7 @@ export function personOf(
     suppressed: suppressedOf(record, asked, suppressions),
     contacts: decodeContacts(record?.contacts ?? null),
     phoneContacts,
-    asked: asked.find(({ kind }) => kind === "phone")?.value ?? null,
+    asked: numberAsked(asked),
     reachable: true,
   };
   return { facts, subject };

@@ -231,6 +231,8 @@ function factsThen(
     zone,
     zones,
     jurisdiction,
+    // Nobody is called by a replay, and records name no numbers.
+    phone: null,
     packed,
     offers: null,
     state: decodeState(packed),

@@ -5,7 +5,6 @@ import { type Contact, stands } from "../members/contacts.js";
 import { dialledParts } from "../members/phone.js";
 import type { ContactPolicy } from "../policy/contact-policy.js";
 import type { Language } from "../policy/guard-texts.js";
-import { phoneOf } from "../policy/guards.js";
 import type { Callable } from "./callable.js";
 import { leadReasons } from "./lead-reasons.js";
 import type { Lead } from "./rank-answer.js";
@@ -42,7 +41,7 @@ const isoOf = (at: number): string => new Date(at).toISOString();
 export function leadOf(found: Found, rank: number, context: LeadContext): Lead {
   const { facts, contacts, score, scores, callable } = found;
   const { channel, now, scoredAt } = context;
-  const e164 = context.usesPhone ? phoneOf(facts.profile) : null;
+  const e164 = context.usesPhone ? facts.phone : null;
   const parts = e164 === null ? null : dialledParts(e164);
   const { profile, state } = facts;
   return {

@@ -12,7 +12,7 @@ import type { MemberRef } from "../events/event.js";
 import type { MemberRecord } from "../members/member-store.js";
 import { guardLast } from "../policy/guard-last.js";
 import type { Language } from "../policy/guard-texts.js";
-import { addressOf, type GuardRules, phoneOf } from "../policy/guards.js";
+import { addressOf, type GuardRules } from "../policy/guards.js";
 import { toStoreError, withDeadline } from "../redis/clients.js";
 import { type Callable, callableNext, callableNow } from "./callable.js";
 import { type Found, leadOf } from "./lead.js";
@@ -240,7 +240,7 @@ class Ranking {
     if ("bar" in found) this.tally.block(facts.id, found.bar, language);
     else if (!found.verdict.personal) {
       this.tally.block(facts.id, { guard: 7, code: PERSONALIZATION_OFF, until: null }, language);
-    } else if (this.address === "phone" && phoneOf(facts.profile) === null) {
+    } else if (this.address === "phone" && facts.phone === null) {
       this.tally.skip("no_phone");
     } else if (this.address === "email" && facts.profile?.email === undefined) {
       this.tally.skip("no_email");

@@ -39,18 +39,26 @@ export const popFallback = (
 async function requestOf(call: PopCall, parts: PopParts): Promise<RecommendationRequest> {
   const { placement, budgetMs } = parts.config.pop;
   return {
-    member: await whoCalls(call, parts),
+    ...(await whoCalls(call, parts)),
     placement,
     ...(budgetMs === undefined ? {} : { budgetMs }),
     ...(call.call === null ? {} : { context: { callId: call.call } }),
   };
 }
 
-/** The id the call's system knows is believed when it is one of ours; else the number decides. */
-async function whoCalls(call: PopCall, parts: PopParts): Promise<RecommendationRequest["member"]> {
-  const { member, caller } = call;
-  if (member !== null && (caller === null || (await parts.isKnown(member)))) return member;
-  return { phone: caller ?? "anonymous" };
+/**
+ * The id the call's system knows is believed when it is one of ours; else the number decides. Whichever
+ * it is, a no to the other one is a no.
+ */
+async function whoCalls(
+  { member, caller }: PopCall,
+  parts: PopParts,
+): Promise<Pick<RecommendationRequest, "member" | "alsoNamed">> {
+  const number = { phone: caller ?? "anonymous" };
+  if (member === null) return { member: number };
+  if (caller === null) return { member };
+  const isKnown = await parts.isKnown(member);
+  return isKnown ? { member, alsoNamed: [number] } : { member: number, alsoNamed: [member] };
 }
 
 /** Nobody could be asked in time: help, and offer nothing. */
