@@ -50,6 +50,10 @@ export function responseServices(
       return addressOf(config.channels.find((one) => one.id === id) ?? { id }) === "phone";
     },
     laterMs: core.contactPolicy.laterMs,
+    suppress(value, at) {
+      const why = { source: "response:unknown", reason: "do_not_contact", at } as const;
+      return suppressions.put({ kind: "phone", value }, why);
+    },
   };
   const take = (input: ResponseInput) => {
     requireRoom();
@@ -64,9 +68,9 @@ export function responseServices(
       const parsed = parsePhone(text, config.defaultRegion);
       return parsed.kind === "number" ? parsed.e164 : null;
     },
-    suppress(value, source) {
+    suppress(identities, source) {
       const why = { source, reason: "do_not_contact", at: Date.now() } as const;
-      return withDeadline(suppressions.put({ kind: "phone", value }, why), DISPOSITION_MS);
+      return withDeadline(suppressions.putAll(identities, why), DISPOSITION_MS);
     },
     onError(error) {
       const known = isCuecardError(error) && error.code !== "internal";

@@ -52,7 +52,7 @@ export const metrics = {
   }),
   dispositions: new Counter({
     name: "cuecard_dispositions_total",
-    help: "Dispositions of calls, by result (kept, repeated, no_decision, unmapped, missing, failed)",
+    help: "Dispositions of calls, by result (kept, repeated, no_decision, nobody, unmapped, missing, failed)",
     labelNames: ["result"],
     registers: [registry],
   }),

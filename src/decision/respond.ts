@@ -43,7 +43,10 @@ export interface Responded {
   readonly accepted: true;
   /** It was here before: nothing counts twice. */
   readonly duplicate: boolean;
-  /** false: no member is known for the decision; the response is kept, and changes nothing. */
+  /**
+   * false: no member is known for the decision; the response is kept, and changes nothing but that the
+   * number of a `do_not_contact` is suppressed.
+   */
   readonly known: boolean;
 }
 
@@ -60,6 +63,8 @@ export interface RespondDependencies {
   usesPhone(channel: string): boolean;
   /** How long a "later" without a time waits. */
   readonly laterMs: number;
+  /** Nobody contacts this number (E.164) any more; again is the same. */
+  suppress(phone: string, at: number): Promise<void>;
 }
 
 const DAY_MS = 86_400_000;
@@ -83,7 +88,7 @@ export async function respond(
   checkTime(input.at, dependencies);
   const record = await findSoon(input.decisionId, dependencies);
   const known = record?.member == null ? null : await respondOf(record, input, dependencies);
-  const answer = known ?? (await keepLoose(input, dependencies));
+  const answer = known ?? (await nobodys(input, dependencies));
   metrics.responses.inc({
     outcome: input.outcome,
     result: answer.duplicate ? "duplicate" : answer.known ? "accepted" : "unknown",
@@ -246,6 +251,16 @@ function eventOf(
 
 const given = (fields: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value != null && value !== ""));
+
+/** Whose decision it was nobody knows; a number that is named is not called all the same. */
+async function nobodys(
+  input: ResponseInput,
+  dependencies: RespondDependencies,
+): Promise<Responded> {
+  const { outcome, phone, at } = input;
+  if (outcome === "do_not_contact" && phone !== undefined) await dependencies.suppress(phone, at);
+  return keepLoose(input, dependencies);
+}
 
 /**
  * Kept for the record alone. Free text is left out: where nobody knows of whom it speaks, no erasure

@@ -58,7 +58,8 @@ const sharedDisposition = {
     "A response to the decision of the call, in the system's own words; `pop.dispositions` of the " +
     "configuration says what they mean. Always 200 with a few words: `OK …`, `NOTHING KEPT: …` for what is " +
     "not known (a disposition without meaning is counted, not guessed), `NOT KEPT: send it again`. The same " +
-    "call and disposition count once. `DNC` puts the number on the suppression list, also one nobody knows.",
+    "call and disposition count once. `DNC` puts the number and the member named on the suppression list, also those nobody " +
+    "knows; where it names nobody who could be found: `NOBODY SUPPRESSED: …`.",
   scopes: ["pop"],
   query: dispositionQuerySchema,
   bodyLimitBytes: 65_536,

@@ -38,7 +38,7 @@ export const respondedSchema = z.object({
     .boolean()
     .describe(
       "false: no member is known for this decision (never made, expired, of a stranger, erased). The " +
-        "response is kept and changes nothing.",
+        "response is kept and changes nothing, but that the `phone` of a `do_not_contact` is suppressed.",
     ),
 });
 

@@ -8,6 +8,7 @@ import type { CallOutcome } from "../config-pop.js";
 import type { Responded, ResponseInput } from "../decision/respond.js";
 import { latestAgain } from "../events/response.js";
 import { utcOffsetMs } from "../members/clock.js";
+import type { SuppressionIdentity } from "../members/suppression-identity.js";
 import { metrics } from "../telemetry.js";
 import { type Fields, firstOf, type PopCall, popCallOf } from "./pop-call.js";
 import type { PopText } from "./pop-formats.js";
@@ -19,8 +20,8 @@ export interface DispositionParts {
   decisionOf(call: PopCall): Promise<string | null>;
   /** E.164; null: no number that can be dialled. */
   phoneOf(text: string): string | null;
-  /** From now on nobody contacts this number. */
-  suppress(phone: string, source: string): Promise<void>;
+  /** From now on nobody contacts any of these. */
+  suppress(identities: readonly SuppressionIdentity[], source: string): Promise<void>;
   onError(error: unknown): void;
 }
 
@@ -48,7 +49,7 @@ export async function disposition(fields: Fields, parts: DispositionParts): Prom
 }
 
 interface Taken {
-  readonly result: "kept" | "repeated" | "no_decision" | "unmapped" | "missing";
+  readonly result: "kept" | "repeated" | "no_decision" | "nobody" | "unmapped" | "missing";
   readonly text: string;
 }
 
@@ -63,13 +64,17 @@ async function take(fields: Fields, parts: DispositionParts): Promise<Taken> {
   }
   const call = popCallOf(fields, parts.config.pop);
   const phone = call.caller === null ? null : parts.phoneOf(call.caller);
-  // First of all, whoever it belongs to and whatever else goes wrong.
-  const isBarred = outcome === "do_not_contact" && phone !== null;
-  if (isBarred) await parts.suppress(phone, `disposition:${name}`.slice(0, 100));
-  const done = `${name} ${outcome}${isBarred ? ", number suppressed" : ""}`;
+  // First of all, whoever they belong to and whatever else goes wrong.
+  const barred = outcome === "do_not_contact" ? barredBy(phone, call.member) : [];
+  if (barred.length > 0) await parts.suppress(barred, `disposition:${name}`.slice(0, 100));
+  const done = `${name} ${outcome}${barred.length === 0 ? "" : `, ${wordsFor(barred)} suppressed`}`;
+  const without: Taken =
+    outcome === "do_not_contact" && barred.length === 0
+      ? { result: "nobody", text: `NOBODY SUPPRESSED: ${name} names nobody who could be found` }
+      : { result: "no_decision", text: `OK ${done}, no decision` };
   const decision = firstOf(fields, aliases.decision) ?? (await parts.decisionOf(call));
   const named = decision ?? (call.call === null ? null : `call:${call.call}`);
-  if (named === null) return { result: "no_decision", text: `OK ${done}, no decision` };
+  if (named === null) return without;
   const answer = await parts.respond({
     decisionId: named,
     key: `disposition ${name} ${call.call ?? ""}`,
@@ -77,10 +82,19 @@ async function take(fields: Fields, parts: DispositionParts): Promise<Taken> {
     ...(call.agent === null ? {} : { agent: call.agent.slice(0, 100) }),
     ...(phone === null ? {} : { phone }),
   });
-  if (!answer.known) return { result: "no_decision", text: `OK ${done}, no decision` };
+  if (!answer.known) return without;
   if (answer.duplicate) return { result: "repeated", text: `OK ${done}, again` };
   return { result: "kept", text: `OK ${done}` };
 }
+
+/** Whoever says never again is meant by every name that came with it, decision or not. */
+const barredBy = (phone: string | null, member: string | null): SuppressionIdentity[] => [
+  ...(phone === null ? [] : [{ kind: "phone", value: phone } as const]),
+  ...(member === null ? [] : [{ kind: "member", value: member } as const]),
+];
+
+const wordsFor = (barred: readonly SuppressionIdentity[]): string =>
+  barred.map(({ kind }) => (kind === "phone" ? "number" : kind)).join(" and ");
 
 function told(
   fields: Fields,

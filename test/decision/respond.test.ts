@@ -52,6 +52,7 @@ beforeEach(async () => {
     limits: { maxEventAgeYears: 30, maxFutureSeconds: 300, dedupeDays: 7 },
     usesPhone: (channel) => channel === "phone",
     laterMs: DAY_MS,
+    suppress: async () => undefined,
   };
 });
 afterAll(async () => {

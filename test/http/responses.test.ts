@@ -358,6 +358,24 @@ describe("a response", () => {
     });
   });
 
+  it("do_not_contact with a number stops the number, though nobody finds the decision", async () => {
+    const { decisionId: stranger } = await recommend({ phone: phoneNumber(8_000_001) });
+    for (const [i, decisionId] of ["d_1_1_000000000000", "no id of ours", stranger].entries()) {
+      const phone = phoneNumber(8_100_000 + i);
+      const said = { phone: phone.slice(3), at: Date.now() };
+      for (const duplicate of [false, true]) {
+        const answer = await respond(decisionId, "do_not_contact", said);
+        expect(answer).toEqual({ accepted: true, duplicate, known: false });
+      }
+      expect(await server.ok("GET", `/v1/suppressions/${encodeURIComponent(phone)}`)).toMatchObject(
+        { reason: "do_not_contact", source: "response:unknown" },
+      );
+      await respond(decisionId, "no_contact", { phone: phoneNumber(8_200_000 + i) });
+      const other = encodeURIComponent(phoneNumber(8_200_000 + i));
+      expect((await server.ask("GET", `/v1/suppressions/${other}`)).status).toBe(404);
+    }
+  });
+
   it("refuses what it cannot keep, and scopes that have no say", async () => {
     const codeOf = async (body: Json, key?: string): Promise<string> =>
       (await server.ask("POST", "/v1/responses", { body, key })).body.code;

@@ -139,6 +139,44 @@ describe("the disposition of a call", () => {
     });
   });
 
+  it("DNC suppresses the member it names, whatever is known of number, call and decision", async () => {
+    const numbers = ["", "&phone=anonymous", "&phone=not+a+number", "&phone=12"];
+    for (const more of [...numbers, "&uid=no-such-call", "&decision=d_none"]) {
+      const member = `named${++calls}`;
+      await server.ok("PUT", `/v1/members/${member}`, { phone: `+861370000${1_000 + calls}` });
+      const query = `k=${key}&dispo=DNC&member=${member}${more}`;
+      const { text } = await get(`/pop/disposition?${query}`);
+      expect(text).toBe("OK DNC do_not_contact, member suppressed, no decision");
+      expect(await server.ok("GET", `/v1/suppressions/member:${member}`)).toMatchObject({
+        source: "disposition:DNC",
+        reason: "do_not_contact",
+      });
+    }
+    const call = await aCall();
+    const both = "OK DNC do_not_contact, number and member suppressed";
+    expect(await dispose(call, "DNC", `&member=${call.id}`)).toBe(both);
+  });
+
+  it("DNC that names nobody who could be found says that it stopped nobody", async () => {
+    await get(`/pop?k=${key}&phone=13900007777&uid=of-a-stranger`);
+    const queries = [
+      "",
+      "&phone=anonymous",
+      "&uid=of-a-stranger",
+      "&uid=never",
+      "&decision=d_none",
+    ];
+    for (const more of queries) {
+      const { status, text } = await get(`/pop/disposition?k=${key}&dispo=DNC${more}`);
+      expect([status, text], more).toEqual([
+        200,
+        "NOBODY SUPPRESSED: DNC names nobody who could be found",
+      ]);
+    }
+    const metrics = (await get("/metrics")).text;
+    expect(metrics).toMatch(/cuecard_dispositions_total\{result="nobody"\} [1-9]/);
+  });
+
   it("takes the time of a callback in the configured time zone", async () => {
     const call = await aCall();
     await dispose(call, "CALLBK", "&callback_datetime=2030-07-01+15:30:00");
