@@ -101,8 +101,9 @@ export type EventInput = z.infer<typeof eventInputSchema>;
 
 /** What an `opt_out` says in its properties; further ones are kept as they are. */
 export const optOutPropertiesSchema = z.looseObject({
-  /** `phone`, `sms`, `email`, …, or `all`. Absent: the channel of the event, else `all`. */
+  /** A declared channel; anything else means all. Absent: the channel of the event, else all. */
   channel: z.string().min(1).max(64).optional(),
+  /** Whichever it is, it is a no to marketing as well. */
   purpose: z.string().min(1).max(64).default("marketing"),
   /** How it reached us. */
   route: z.enum(["keypress", "unsubscribe", "agent", "web"]).optional(),

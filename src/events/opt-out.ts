@@ -14,8 +14,34 @@ export interface OptOutParts {
 
 export type OptOut = (subject: string, event: MemberEvent) => Promise<void>;
 
+/** What people and their systems call a channel. What is not plain stays out: it then means all of them. */
+const CALLED: Readonly<Record<string, string>> = {
+  telephone: "phone",
+  tel: "phone",
+  call: "phone",
+  calls: "phone",
+  voice: "phone",
+  text: "sms",
+  texts: "sms",
+  "e-mail": "email",
+};
+/** The one purpose that guards ask about. */
+const MARKETING = "marketing";
+
+const plain = (text: string): string => text.trim().toLowerCase();
+
+/** The declared channel that is meant; null: all. An unclear no is a no to everything. */
+function channelMeant(said: string, declared: readonly string[]): string | null {
+  const word = plain(said);
+  const name = Object.hasOwn(CALLED, word) ? CALLED[word]! : word;
+  return declared.find((id) => id === said) ?? declared.find((id) => plain(id) === name) ?? null;
+}
+
+/** A no to some other purpose is kept as it was said, and is one to marketing as well. */
+const purposesMeant = (said: string): string[] => [...new Set([MARKETING, plain(said)])];
+
 /** A file is not held up by a route we do not know: that somebody opted out counts all the same. */
-const ANYTHING = { purpose: "marketing", channel: undefined, route: undefined } as const;
+const ANYTHING = { purpose: MARKETING, channel: undefined, route: undefined } as const;
 
 /**
  * Records an opt-out with its source and time, before its event is acknowledged. Again is the same; a
@@ -27,23 +53,24 @@ export const createOptOut =
   async (subject, event) => {
     if (event.type !== "opt_out") return;
     const { data = ANYTHING } = optOutPropertiesSchema.safeParse(event.properties ?? {});
-    const channel = data.channel ?? event.channel ?? "all";
+    const channel = channelMeant(data.channel ?? event.channel ?? "all", channels);
     const source = data.route === undefined ? "opt_out" : `opt_out:${data.route}`;
     const { at } = event;
-    const { purpose } = data;
     try {
-      if (channel === "all") {
+      if (channel === null) {
         const identity = { kind: "member", value: subject } as const;
         await suppressions.put(identity, { source, reason: "opt_out", at });
       }
-      const revoked = channel === "all" ? channels : [channel];
-      const consents = revoked.map((one) => ({
-        channel: one,
-        purpose,
-        status: "revoked" as const,
-        at,
-        source,
-      }));
+      const revoked = channel === null ? channels : [channel];
+      const consents = purposesMeant(data.purpose).flatMap((purpose) =>
+        revoked.map((one) => ({
+          channel: one,
+          purpose,
+          status: "revoked" as const,
+          at,
+          source,
+        })),
+      );
       await members.patch(subject, { consents });
     } catch (error) {
       // Erased meanwhile: nobody contacts them any more.

@@ -74,16 +74,57 @@ describe("an opt-out", () => {
     expect(core.suppressions.reasonFor("member", "m2")).toBe("opt_out");
   });
 
+  it.each(["PHONE", "phone ", "telephone", " Call", "tel"])(
+    "of %j revokes the phone alone",
+    async (channel) => {
+      await core.members.put("m1", {
+        consents: [{ channel: "phone", purpose: "marketing", status: "granted", at: at - 1 }],
+      });
+      await ingest(optOut({ channel }));
+      expect(await consentsOf("m1")).toMatchObject([{ channel: "phone", status: "revoked" }]);
+      await core.suppressions.refresh();
+      expect(core.suppressions.reasonFor("member", "m1")).toBeNull();
+    },
+  );
+
+  it.each(["ALL", "any", "*", "pigeon", "phone, sms", "mobile", "  ", "constructor"])(
+    "of %j is unclear, and so a no to everything",
+    async (channel) => {
+      for (const [i, event] of [optOut({ channel }), optOut({}, { channel })].entries()) {
+        await ingest({ ...event, id: `o${i}`, member: `m${i}` });
+        const said = (await consentsOf(`m${i}`))!.map(({ channel, status }) => [channel, status]);
+        expect(said).toEqual(["email", "phone", "sms"].map((one) => [one, "revoked"]));
+        await core.suppressions.refresh();
+        expect(core.suppressions.reasonFor("member", `m${i}`)).toBe("opt_out");
+      }
+    },
+  );
+
+  it.each(["all", "Marketing", " MARKETING ", "sales", "any"])(
+    "for the purpose %j is one to marketing",
+    async (purpose) => {
+      await ingest(optOut({ channel: "sms", purpose }));
+      expect(await consentsOf("m1")).toContainEqual({
+        channel: "sms",
+        purpose: "marketing",
+        status: "revoked",
+        at,
+        source: "opt_out",
+      });
+    },
+  );
+
   it("sent again changes nothing, and leaves a consent that was given since", async () => {
     const event = optOut({ channel: "phone", purpose: "survey", route: "agent" });
     await ingest(event);
     const consents = await consentsOf("m1");
     expect(await ingest(event)).toMatchObject({ accepted: 0, duplicates: 1 });
     expect(await consentsOf("m1")).toEqual(consents);
+    expect(consents!.map(({ purpose }) => purpose)).toEqual(["marketing", "survey"]);
     const granted = { channel: "phone", purpose: "survey", status: "granted", at: at + 1 } as const;
     await core.members.patch("m1", { consents: [granted] });
     await ingest(event);
-    expect(await consentsOf("m1")).toEqual([granted]);
+    expect(await consentsOf("m1")).toEqual([consents![0], granted]);
   });
 
   it("whose record could not be written is recorded when it is sent again", async () => {
