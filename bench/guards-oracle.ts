@@ -4,7 +4,7 @@
  * occur, its own counting of contacts, its own reading of consents.
  */
 import type { Coupon, Product } from "../src/catalog/records.js";
-import type { CapConfig, ChannelConfig } from "../src/config.js";
+import type { CapConfig, ChannelConfig, PlacementConfig } from "../src/config.js";
 import type { RecommendationResponse } from "../src/decision/answer.js";
 import type { EventType } from "../src/events/event.js";
 import type { Contact } from "../src/members/contacts.js";
@@ -148,11 +148,25 @@ function jurisdictionOf(
 
 const countryOf = (jurisdiction: string | null): string | null => jurisdiction?.slice(0, 2) ?? null;
 
+const placementOf = ({ config, request }: Facts) =>
+  config.placements.find(({ id }) => id === request.placement)!;
+
+/** We would begin there: outbound, or on another channel than the one they are on. */
+const isBegun = (facts: Facts, { id, outbound }: ChannelConfig): boolean => {
+  const { kind, channel } = placementOf(facts);
+  return kind === "outbound" || (outbound && id !== channel);
+};
+
 /** Guard data that this request needs can be read. */
-const isReadable = ({ store }: Facts, outbound: boolean, { called }: Who): boolean =>
-  store === "up" ||
-  store === "holds_fail" ||
-  (store === "phones_down" && !(outbound && called !== null));
+function isReadable(facts: Facts, { called }: Who): boolean {
+  const { store, config, request } = facts;
+  if (store !== "phones_down") return store === "up" || store === "holds_fail";
+  const asked = config.channels.find(({ id }) => id === request.channel);
+  const needsNumber =
+    placementOf(facts).kind === "outbound" ||
+    (asked !== undefined && usesPhone(asked) && isBegun(facts, asked));
+  return !(needsNumber && called !== null);
+}
 
 const usesPhone = ({ id, address }: ChannelConfig): boolean =>
   address === undefined ? id === "phone" || id === "sms" : address === "phone";
@@ -309,13 +323,22 @@ const isFor = (coupon: Coupon, { id, category = "", price = 0 }: Product, stage:
   price >= (coupon.minimumAmount ?? 0);
 
 /** What the guards say of one channel; in the order of their numbers. */
-function barsOf(facts: Facts, who: Who, channel: ChannelConfig, outbound: boolean): number[] {
+function barsOf(facts: Facts, who: Who, channel: ChannelConfig): number[] {
+  const { config } = facts;
+  const { channel: here } = placementOf(facts);
+  const own = config.channels.find(({ id }) => id === here);
+  const isElsewhere =
+    placementOf(facts).kind !== "outbound" && own !== undefined && own !== channel;
+  return [...(isElsewhere ? barsOn(facts, who, own) : []), ...barsOn(facts, who, channel)];
+}
+
+function barsOn(facts: Facts, who: Who, channel: ChannelConfig): number[] {
   const { clock, request } = facts;
   const bars: number[] = [];
   if (isListed(facts, who, channel)) bars.push(1);
   const word = wordOn(who, channel.id);
   if (word === "no") bars.push(2);
-  if (!outbound) return bars;
+  if (!isBegun(facts, channel)) return bars;
   if (!channel.outbound) bars.push(6);
   else if (word === "none") {
     const country = countryOf(who.jurisdiction);
@@ -336,16 +359,16 @@ function barsOf(facts: Facts, who: Who, channel: ChannelConfig, outbound: boolea
 export function judge(facts: Facts, answer: RecommendationResponse, memory: Memory): Judgement {
   const { config, catalog, request, clock } = facts;
   const who = whoAsks(facts);
-  const placement = config.placements.find(({ id }) => id === request.placement)!;
+  const placement = placementOf(facts);
   const outbound = placement.kind === "outbound";
-  const readable = isReadable(facts, outbound, who);
+  const readable = isReadable(facts, who);
   const wanted = request.channel ?? (outbound ? null : (placement.channel ?? null));
   const channels = config.channels.filter(({ id }) => (wanted === null ? outbound : id === wanted));
-  const bars = new Map(channels.map((one) => [one.id, barsOf(facts, who, one, outbound)]));
+  const bars = new Map(channels.map((one) => [one.id, barsOf(facts, who, one)]));
+  const begun = channels.filter((one) => isBegun(facts, one));
   const care = needsCare(who);
   const barredProducts = catalog.products.flatMap(({ id }) =>
-    isRefusedOffer(facts, who, id) ||
-    (outbound && channels.some((one) => isCapped(facts, who, one, id)))
+    isRefusedOffer(facts, who, id) || begun.some((one) => isCapped(facts, who, one, id))
       ? [id]
       : [],
   );
@@ -355,7 +378,7 @@ export function judge(facts: Facts, answer: RecommendationResponse, memory: Memo
   const blame = (guard: number, what: string): void => void violations.push({ guard, what });
 
   const sold = answer.suggestions.filter(({ kind }) => !HELP.includes(kind));
-  if (!readable) judgeUnreadable(facts, answer, sold, placement.kind, blame);
+  if (!readable) judgeUnreadable(facts, answer, sold, placement, blame);
   else if (care && sold.length > 0) blame(8, "something is sold to somebody who needs help");
   if (outbound && sold.length < answer.suggestions.length)
     blame(8, "contacted only to be consoled");
@@ -371,7 +394,8 @@ export function judge(facts: Facts, answer: RecommendationResponse, memory: Memo
     for (const guard of bars.get(channel.id)!) blame(guard, `${channel.id} is closed`);
     const product = catalog.products.find(({ id }) => id === one.product?.id)!;
     if (isRefusedOffer(facts, who, product.id)) blame(5, `${product.id} was refused`);
-    if (outbound && isCapped(facts, who, channel, product.id)) blame(5, `${product.id} is capped`);
+    if (begun.includes(channel) && isCapped(facts, who, channel, product.id))
+      blame(5, `${product.id} is capped`);
     if (
       outbound &&
       one.contactAt !== null &&
@@ -385,7 +409,7 @@ export function judge(facts: Facts, answer: RecommendationResponse, memory: Memo
     violations,
     ...countTested({ facts, readable, care, bars, barredProducts, off, held, sold }),
     barredProducts,
-    asStranger: off && readable && !care && !outbound,
+    asStranger: off && readable && !care && begun.length === 0,
   };
 }
 
@@ -394,12 +418,13 @@ function judgeUnreadable(
   { catalog }: Facts,
   answer: RecommendationResponse,
   sold: RecommendationResponse["suggestions"],
-  kind: "inbound" | "outbound" | "web",
+  { kind, channel: here }: PlacementConfig,
   blame: (guard: number, what: string) => void,
 ): void {
   if (kind === "outbound" && answer.suggestions.length > 0) blame(11, "outbound is open");
   if (answer.member.name !== null) blame(11, "a name is known of somebody unread");
-  for (const { product, coupon } of sold) {
+  for (const { product, coupon, channel } of sold) {
+    if (channel !== here) blame(11, "something is sold elsewhere than where they are");
     if (kind !== "web") blame(11, "something is sold");
     if (coupon !== null) blame(11, "a coupon is given to nobody knows whom");
     const listed = catalog.products.find(({ id }) => id === product?.id)?.price;
@@ -487,8 +512,7 @@ function heldOf(memory: Memory, { parts }: Who, at: number): Map<string, Shown> 
 export function remember(facts: Facts, answer: RecommendationResponse, memory: Memory): void {
   const { request, clock, config, catalog, store } = facts;
   const who = whoAsks(facts);
-  const placement = config.placements.find(({ id }) => id === request.placement)!;
-  const isKept = store !== "holds_fail" && isReadable(facts, placement.kind === "outbound", who);
+  const isKept = store !== "holds_fail" && isReadable(facts, who);
   const off = who.parts.some(({ profile }) => profile.personalization === "off");
   const heldOut = answer.experiment !== null && holds(facts, answer.experiment);
   if (!who.known || off || heldOut || !isKept || request.context?.now != null) return;

@@ -214,7 +214,8 @@ function careAnswer({ verdict, placement, request }: Draft, language: Language):
     kind: "care",
     product: null,
     coupon: null,
-    channel: request.channel ?? placement.channel ?? null,
+    // Said where they are: help is no reason to reach out on a channel that may be closed to us.
+    channel: placement.channel ?? request.channel ?? null,
     contactAt: null,
     script: careScript(code, language),
     reasons: [],

@@ -5,7 +5,13 @@ import { CuecardError, isCuecardError } from "../errors.js";
 import { newDecisionId } from "../members/decision-id.js";
 import { decodeOffers, holdingAt } from "../members/sticky-offers.js";
 import { dueLater } from "../policy/contact-policy.js";
-import { type GuardRules, type GuardSubject, type GuardUse, guardFirst } from "../policy/guards.js";
+import {
+  asksForNumber,
+  type GuardRules,
+  type GuardSubject,
+  type GuardUse,
+  guardFirst,
+} from "../policy/guards.js";
 import { withDeadline } from "../redis/clients.js";
 import { hash32, partitionOf } from "../redis/keys.js";
 import type { RecommendationRequest } from "./answer.js";
@@ -81,7 +87,7 @@ export async function gather(
   try {
     const timeoutMs = Math.max(1, timeLeftMs() * READ_SHARE);
     const refs = [member, ...(request.alsoNamed ?? [])] as const;
-    const reading = readPerson(refs, now, use.kind === "outbound", dependencies);
+    const reading = readPerson(refs, now, asksForNumber(use, rules), dependencies);
     const person = await withDeadline(reading, timeoutMs);
     return openWith(person, { storeUp: true, lastScores: null, canHold: true });
   } catch (error) {

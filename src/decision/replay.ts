@@ -187,7 +187,12 @@ function useThen(
   { kind, channel }: PlacementConfig,
 ): Situation["use"] {
   const here = kind === "outbound" ? null : (channel ?? null);
-  return { kind, channel: request.channel ?? here, instants: clock === null ? [at] : [clock, at] };
+  return {
+    kind,
+    channel: request.channel ?? here,
+    here,
+    instants: clock === null ? [at] : [clock, at],
+  };
 }
 
 function requestOf(

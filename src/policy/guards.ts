@@ -46,7 +46,10 @@ export interface GuardUse {
   readonly kind: "inbound" | "outbound" | "web";
   /** The channel asked for, else that of the placement; null: any that is open. */
   readonly channel: string | null;
-  /** Where the member is already, when another channel was asked for: that one must be open as well. */
+  /**
+   * Where the member is already; speaking there is no contact we start. Another channel asked for needs
+   * this one open as well. null, absent: nobody knows.
+   */
   readonly here?: string | null;
   /** Epoch milliseconds: the real clock, and the request's own where it brings one. Both must be fine. */
   readonly instants: readonly number[];
@@ -108,6 +111,13 @@ export function addressOf({
   return id === "email" ? "email" : "none";
 }
 
+/**
+ * Whether a treatment there reaches out to somebody. To whoever calls, or looks at a page, a text message
+ * or an e-mail is one that we begin: the door they came by opens no other.
+ */
+export const startsContact = ({ id, outbound }: ChannelConfig, { kind, here }: GuardUse): boolean =>
+  kind === "outbound" || (outbound && id !== here);
+
 /** Guard 1, at every door, also where the member came to us. */
 const doNotContact: ChannelGuard = ({ profile, suppressed }, channel) => {
   const address = addressOf(channel);
@@ -116,8 +126,8 @@ const doNotContact: ChannelGuard = ({ profile, suppressed }, channel) => {
 };
 
 /** Guard 1: a number that reaches nobody, or a stranger, is not called for this member. */
-const wrongNumber: ChannelGuard = ({ profile, asked = null }, channel, { kind }) => {
-  if (kind !== "outbound" || addressOf(channel) !== "phone") return null;
+const wrongNumber: ChannelGuard = ({ profile, asked = null }, channel, use) => {
+  if (!startsContact(channel, use) || addressOf(channel) !== "phone") return null;
   const numbers = asked === null ? numbersOf(profile) : [asked];
   const isBarred = numbers.length > 0 && numbers.every((one) => isWrongNumber(profile, one));
   return isBarred ? bar("wrong_number") : null;
@@ -130,8 +140,8 @@ const refused: ChannelGuard = ({ profile, jurisdiction }, channel) =>
     : null;
 
 /** Guards 2 and 6: where we begin, a yes is needed, or a channel and a law that do without. */
-const unasked: ChannelGuard = ({ profile, jurisdiction }, channel, { kind }) =>
-  kind === "outbound" && consentBar(profile, channel, MARKETING, jurisdiction) !== null
+const unasked: ChannelGuard = ({ profile, jurisdiction }, channel, use) =>
+  startsContact(channel, use) && consentBar(profile, channel, MARKETING, jurisdiction) !== null
     ? bar("consent_missing")
     : null;
 
@@ -139,13 +149,14 @@ const inboundOnly: ChannelGuard = (_, channel, { kind }) =>
   kind === "outbound" && !channel.outbound ? bar("channel_inbound_only") : null;
 
 /** Guard 4. */
-const zoneUnknown: ChannelGuard = ({ zones }, _, { kind }) =>
-  kind === "outbound" && zones.length === 0 ? bar("timezone_unknown") : null;
+const zoneUnknown: ChannelGuard = ({ zones }, channel, use) =>
+  startsContact(channel, use) && zones.length === 0 ? bar("timezone_unknown") : null;
 
 /** Guards 3 and 6: on the called party's clock, in every zone they may be in. */
-const outsideWindow: ChannelGuard = (subject, _, { kind, instants }, { config }) => {
-  if (kind !== "outbound") return null;
+const outsideWindow: ChannelGuard = (subject, channel, use, { config }) => {
+  if (!startsContact(channel, use)) return null;
   const { zones, jurisdiction } = subject;
+  const { instants } = use;
   const window = windowFor(config.callingWindows, jurisdiction);
   if (window === null) return bar("window_missing");
   const closed = instants.find((at) => !isOpenAt(window, zones, at));
@@ -154,11 +165,11 @@ const outsideWindow: ChannelGuard = (subject, _, { kind, instants }, { config })
 };
 
 /** Guard 5. */
-const capped: ChannelGuard = (subject, channel, { kind, instants }, { contactPolicy }) => {
-  if (kind !== "outbound") return null;
+const capped: ChannelGuard = (subject, channel, use, { contactPolicy }) => {
+  if (!startsContact(channel, use)) return null;
   const { contacts, phoneContacts } = subject;
   const phone = addressOf(channel) === "phone" ? phoneContacts : [];
-  return contactPolicy.capBar(contacts, phone, channel.id, null, instants[0]!);
+  return contactPolicy.capBar(contacts, phone, channel.id, null, use.instants[0]!);
 };
 
 /** In the order they are asked. */
@@ -199,7 +210,7 @@ export function guardFirst(subject: GuardSubject, use: GuardUse, rules: GuardRul
   for (const channel of care === null ? channelsOf(use, rules) : []) {
     const found = barHere ?? (reachable ? barOf(subject, channel, use, rules) : null);
     if (found !== null) bars.push(found);
-    else if (reachable || use.kind === "web") open.push(channel.id);
+    else if (reachable || channel.id === use.here) open.push(channel.id);
   }
   const stopped = care ?? (open.length === 0 && use.kind === "inbound" ? bars[0] : undefined);
   return {
@@ -211,6 +222,11 @@ export function guardFirst(subject: GuardSubject, use: GuardUse, rules: GuardRul
     barredOffers: barredOffers(subject, use, open, rules),
   };
 }
+
+/** Whether these guards ask for the contacts of the number that would be used. */
+export const asksForNumber = (use: GuardUse, rules: GuardRules): boolean =>
+  use.kind === "outbound" ||
+  channelsOf(use, rules).some((one) => addressOf(one) === "phone" && startsContact(one, use));
 
 function channelsOf({ kind, channel }: GuardUse, { config }: GuardRules): readonly ChannelConfig[] {
   if (channel === null && kind === "outbound") return config.channels.filter((one) => one.outbound);
@@ -283,23 +299,21 @@ function arePersonal(
 /** Guard 5, by offer: on any channel that is open, so that a change of channel is no way round it. */
 function barredOffers(
   { contacts, phoneContacts }: GuardSubject,
-  { kind, instants }: GuardUse,
+  use: GuardUse,
   open: readonly string[],
   { contactPolicy, config }: GuardRules,
 ): string[] {
   const offers = new Set([...contacts, ...phoneContacts].flatMap(({ offer }) => offer ?? []));
   if (offers.size === 0) return [];
-  const [at] = instants;
-  const byPhone = new Set(
-    config.channels.filter((one) => addressOf(one) === "phone").map(({ id }) => id),
-  );
-  const isBarredOn = (channel: string, offer: string): boolean => {
-    const phone = byPhone.has(channel) ? phoneContacts : [];
-    return contactPolicy.capBar(contacts, phone, channel, offer, at!) !== null;
+  const [at] = use.instants;
+  const started = config.channels.filter((one) => open.includes(one.id) && startsContact(one, use));
+  const isBarredOn = (channel: ChannelConfig, offer: string): boolean => {
+    const phone = addressOf(channel) === "phone" ? phoneContacts : [];
+    return contactPolicy.capBar(contacts, phone, channel.id, offer, at!) !== null;
   };
+  const isRefused = (offer: string): boolean =>
+    use.kind !== "outbound" && contactPolicy.offerBar(contacts, offer, at!) !== null;
   const isBarred = (offer: string): boolean =>
-    kind === "outbound"
-      ? open.some((channel) => isBarredOn(channel, offer))
-      : contactPolicy.offerBar(contacts, offer, at!) !== null;
+    isRefused(offer) || started.some((channel) => isBarredOn(channel, offer));
   return [...offers].filter(isBarred);
 }

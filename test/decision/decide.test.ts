@@ -124,6 +124,31 @@ describe("the ladder", () => {
     const web = await ask(decide, { placement: "home" });
     expect(web).toMatchObject({ doNotSell: null, member: { known: false } });
     expect(web.suggestions.length).toBeGreaterThan(0);
+    for (const channel of ["sms", "phone", "email"]) {
+      const page = await ask(decide, { placement: "home", channel });
+      expect([page.suggestions, page.doNotSell?.code]).toEqual([[], "no_open_channel"]);
+      const call = await ask(decide, { channel });
+      expect(call.suggestions).toMatchObject([{ kind: "care", channel: "phone" }]);
+    }
+  });
+
+  it("sells a caller nothing by text message that they did not agree to, and helps them on the phone", async () => {
+    const profile = { phone: "+8613800000001" };
+    const decide = decider({
+      members: {
+        silent: { profile },
+        agreed: { profile: { ...profile, consents: granted("sms") } },
+      },
+    });
+    const silent = await ask(decide, { member: "silent", channel: "sms" });
+    expect(silent.doNotSell?.code).toBe("consent_missing");
+    expect(silent.suggestions).toMatchObject([{ kind: "care", channel: "phone" }]);
+    const onThePhone = await ask(decide, { member: "silent" });
+    expect(onThePhone.suggestions[0]).toMatchObject({ channel: "phone" });
+    expect(onThePhone.doNotSell).toBeNull();
+    const agreed = await ask(decide, { member: "agreed", channel: "sms" });
+    expect(agreed.suggestions[0]).toMatchObject({ channel: "sms" });
+    expect(agreed.doNotSell).toBeNull();
   });
 
   it("with the store away answers the last scores of a member, flagged", async () => {

@@ -56,8 +56,20 @@ const outbound = (...instants: number[]): GuardUse => ({
   channel: null,
   instants: instants.length === 0 ? [NOON] : instants,
 });
-const inbound: GuardUse = { kind: "inbound", channel: "phone", instants: [NOON] };
-const web: GuardUse = { kind: "web", channel: "web", instants: [NOON] };
+const inbound: GuardUse = { kind: "inbound", channel: "phone", here: "phone", instants: [NOON] };
+const web: GuardUse = { kind: "web", channel: "web", here: "web", instants: [NOON] };
+
+/** An hour ago, by text message. */
+const aMessage = (token: string): Contact => ({
+  token,
+  at: NOON - HOUR,
+  until: 0,
+  channel: "sms",
+  offer: null,
+  outcome: null,
+  outcomeAt: 0,
+  again: 0,
+});
 
 const openFor = (subject: GuardSubject, use = outbound(), with_ = rules) =>
   guardFirst(subject, use, with_).open;
@@ -305,6 +317,63 @@ describe("guard 11, what cannot be read", () => {
     expect(guardFirst(unread, inbound, rules).care).toBe("guard_data_unavailable");
     const page = guardFirst(unread, web, rules);
     expect(page).toMatchObject({ care: null, open: ["web"], personal: false });
+    // Whether they agreed to be written to or called nobody knows.
+    for (const channel of [...ALL, "pigeon"])
+      expect(openFor(unread, { ...web, channel })).toEqual([]);
+    expect(openFor(unread, { ...web, channel: "phone", here: null })).toEqual([]);
+  });
+});
+
+describe("another channel than the one they are on", () => {
+  const NIGHT = NOON + 12 * HOUR;
+  const fromHere = (channel: string, use = inbound): GuardUse => ({ ...use, channel });
+
+  it("is open to whoever agreed to it, at a decent hour", () => {
+    for (const use of [inbound, web]) {
+      expect(openFor(someone(), fromHere("sms", use))).toEqual(["sms"]);
+      expect(openFor(someone(), fromHere("email", use))).toEqual(["email"]);
+    }
+  });
+
+  it.each<[string, Partial<GuardSubject>, number]>([
+    ["6 consent_missing", { profile: profileOf({ consents: [] }) }, NOON],
+    ["6 consent_missing", { profile: null }, NOON],
+    ["4 timezone_unknown", { zones: [] }, NOON],
+    ["3 outside_window", {}, NIGHT],
+    [
+      "1 wrong_number",
+      {
+        asked: "+12125550100",
+        profile: profileOf({
+          phone: "+12125550100",
+          phoneMarks: [{ phone: "+12125550100", status: "bad_number" }],
+        }),
+      },
+      NOON,
+    ],
+    ["5 cap_phone", { phoneContacts: [1, 2].map((n) => aMessage(`c${n}`)) }, NOON],
+  ])(
+    "is a contact we start: %s bars a text message, and not what is said there",
+    (code, more, at) => {
+      for (const use of [inbound, web]) {
+        const asked = { ...fromHere("sms", use), instants: [at] };
+        expect(codesFor(someone(more), asked)).toEqual([code]);
+        expect(openFor(someone(more), asked)).toEqual([]);
+        expect(openFor(someone(more), { ...use, instants: [at] })).toEqual([use.channel]);
+      }
+      // Where nobody knows which channel they are on, none is taken for it.
+      expect(openFor(someone(more), { ...fromHere("sms"), here: null, instants: [at] })).toEqual(
+        [],
+      );
+    },
+  );
+
+  it("offers nothing there that they heard of often enough", () => {
+    const often = [1, 2].map((n) => ({ ...aMessage(`o${n}`), at: NOON - 9 * DAY, offer: "p1" }));
+    const barred = (use: GuardUse) =>
+      guardFirst(someone({ contacts: often }), use, rules).barredOffers;
+    expect(barred(fromHere("sms"))).toEqual(["p1"]);
+    expect(barred(inbound)).toEqual([]);
   });
 });
 
