@@ -1,6 +1,7 @@
 /** Coupon records, and who received what. */
 import { z } from "zod";
 import { couponInputSchema } from "../catalog/records.js";
+import { isScanCursor } from "../redis/scan-cursor.js";
 import { couponExample, couponInputExample, couponReportExample } from "./examples.js";
 import { recordRoutes } from "./record-routes.js";
 import { type Route, route } from "./route.js";
@@ -20,6 +21,7 @@ const report = route({
     cursor: z
       .string()
       .regex(/^\d{1,20}$/)
+      .refine(isScanCursor, "not one we gave")
       .optional()
       .describe("`nextCursor` of the page before."),
   }),

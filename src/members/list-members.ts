@@ -2,6 +2,7 @@
 import { CuecardError } from "../errors.js";
 import { mastersOf, type RedisClient, toStoreError } from "../redis/clients.js";
 import { memberIdOf, memberKeyPattern } from "../redis/keys.js";
+import { isScanCursor } from "../redis/scan-cursor.js";
 import type { MemberRecord, MemberStore } from "./member-store.js";
 import { exists } from "./member-store.js";
 
@@ -16,8 +17,9 @@ const SCAN_COUNT = 500;
 
 function parseCursor(cursor: string | undefined): { node: number; scan: string } {
   if (cursor === undefined) return { node: 0, scan: "0" };
-  const parts = /^(\d{1,3})-(\d{1,20})$/.exec(cursor);
-  if (parts === null) throw new CuecardError("invalid_request", "cursor: not one we gave");
+  const parts = /^(\d{1,3})-(\d+)$/.exec(cursor);
+  if (parts === null || !isScanCursor(parts[2]!))
+    throw new CuecardError("invalid_request", "cursor: not one we gave");
   return { node: Number(parts[1]), scan: parts[2]! };
 }
 

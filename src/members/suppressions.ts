@@ -18,6 +18,7 @@ import {
   suppressionsKey,
   suppressionsVersionKey,
 } from "../redis/keys.js";
+import { isScanCursor } from "../redis/scan-cursor.js";
 import { runScript } from "../redis/scripts.js";
 import type { Logger } from "../telemetry.js";
 import type { Commit, MemberStore } from "./member-store.js";
@@ -199,7 +200,7 @@ export class Suppressions {
    * may be longer; an entry may come twice while the list changes).
    */
   async list({ limit, cursor }: { limit: number; cursor?: string }): Promise<SuppressionPage> {
-    if (cursor !== undefined && !/^\d{1,20}$/.test(cursor)) {
+    if (cursor !== undefined && !isScanCursor(cursor)) {
       throw new CuecardError("invalid_request", "cursor: not one we gave");
     }
     const { client } = this.#options;

@@ -31,6 +31,31 @@ const ordersOf = async (member: unknown): Promise<number> => {
 };
 const HOT = ["/v1/recommendations", "/v1/scores", "/v1/events"];
 
+describe("a cursor that no page ended with", () => {
+  it.each([
+    ["/v1/suppressions", ""],
+    ["/v1/members", "0-"],
+    ["/v1/coupons/few/report", ""],
+  ])(
+    "is refused by %s, also where it is a number too large for the store",
+    async (path, prefix) => {
+      await server.ok("PUT", "/v1/coupons/few", { label: "Few", amountOff: 9, budget: 5 });
+      for (const cursor of [
+        "99999999999999999999",
+        "18446744073709551616",
+        "x",
+        "-1",
+        "9".repeat(21),
+      ]) {
+        const answer = await server.ask("GET", `${path}?cursor=${prefix}${cursor}`);
+        expect([answer.status, answer.body.code], cursor).toEqual([400, "invalid_request"]);
+      }
+      const { status } = await server.ask("GET", `${path}?cursor=${prefix}18446744073709551615`);
+      expect(status).toBe(200);
+    },
+  );
+});
+
 /** Ids that mean something to a store, an engine, a shell, an address or a person. */
 const STRANGE_IDS = [
   "__proto__",
