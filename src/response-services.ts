@@ -95,7 +95,7 @@ export function responseServices(
 async function decisionOf(call: PopCall, { core, reader }: ResponseParts): Promise<string | null> {
   if (call.call === null) return null;
   const phone = call.caller ?? "anonymous";
-  const holders = new Set([strangerOf({ phone })]);
+  const holders = new Set([strangerOf({ phone }, core.config)]);
   const refs: MemberRef[] = call.caller === null ? [] : [{ phone: call.caller }];
   if (call.member !== null) {
     refs.push(call.member);

@@ -1,8 +1,9 @@
 /** Everything one decision needs that is read: person, guards' verdict, clock, what is left of the budget. */
 import { createHash } from "node:crypto";
-import type { PlacementConfig } from "../config.js";
+import type { Config, PlacementConfig } from "../config.js";
 import { CuecardError, isCuecardError } from "../errors.js";
 import { newDecisionId } from "../members/decision-id.js";
+import { identityOf } from "../members/identity.js";
 import { decodeOffers, holdingAt } from "../members/sticky-offers.js";
 import { dueLater } from "../policy/contact-policy.js";
 import {
@@ -59,7 +60,7 @@ export async function gather(
     { facts, subject }: Person,
     read: Pick<Situation, "storeUp" | "lastScores" | "canHold">,
   ): Open => {
-    const holder = facts?.id ?? (typeof member === "string" ? member : strangerOf(member));
+    const holder = facts?.id ?? (typeof member === "string" ? member : strangerOf(member, config));
     const id = newDecisionId(partitionOf(holder), clock);
     const verdict = guardFirst(subject, use, rules);
     const held = holdingAt(decodeOffers(facts?.offers ?? null), now);
@@ -110,9 +111,18 @@ export function knowing(
   return { ...open, id, situation: { ...situation, seed: hash32(id) } };
 }
 
-/** Stands for somebody who is known by no id, without naming them. */
-export const strangerOf = (identity: Exclude<RecommendationRequest["member"], string>): string =>
-  `~${createHash("sha256").update(JSON.stringify(identity)).digest("base64url").slice(0, 22)}`;
+/**
+ * Stands for somebody who is known by no id, without naming them: one for every notation of a number. What
+ * is no number (withheld, impossible) stands for itself.
+ */
+export function strangerOf(
+  ref: Exclude<RecommendationRequest["member"], string>,
+  { defaultRegion }: Pick<Config, "defaultRegion">,
+): string {
+  const named = identityOf(ref, defaultRegion);
+  const name = JSON.stringify(named !== null && "identity" in named ? named.identity : ref);
+  return `~${createHash("sha256").update(name).digest("base64url").slice(0, 22)}`;
+}
 
 /** What the guards are asked: the channel wanted, else where the member is; both clocks there are. */
 function useOf(

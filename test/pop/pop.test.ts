@@ -42,6 +42,15 @@ describe("the card of a call", () => {
     expect(json).toMatchObject({ member: { id: "m_lin", known: true }, doNotSell: null });
   });
 
+  it("is one decision for a stranger's call, in whichever notation the number comes", async () => {
+    const numbers = ["13900000042", "%2B8613900000042", "139+0000+0042&cc=86", "008613900000042"];
+    const cards = [];
+    for (const number of numbers) cards.push(await pop(`phone=${number}&uid=of-a-stranger`));
+    expect(new Set(cards.map(({ json }) => json?.decisionId)).size).toBe(1);
+    const other = await pop("phone=13900000043&uid=of-a-stranger");
+    expect(other.json?.decisionId).not.toBe(cards[0]?.json?.decisionId);
+  });
+
   it("is one level of strings for systems that keep single values", async () => {
     const { json } = await pop("fmt=flat&phone=13800000001");
     expect(Object.values(json!).every((value) => typeof value === "string")).toBe(true);
