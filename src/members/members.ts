@@ -226,10 +226,10 @@ export class Members {
     base: (known: MemberInput) => MemberInput,
   ): Promise<Profile> {
     const given = this.normalise(input);
-    await this.requireNotErased(
-      identitiesOf({ ...blank(subject), ...given, id: subject }),
-      subject,
-    );
+    const identities = identitiesOf({ ...blank(subject), ...given, id: subject });
+    // What was found out of a number names it as well.
+    const marked = given.phoneMarks?.map(({ phone }) => ({ kind: "phone", value: phone }) as const);
+    await this.requireNotErased([...identities, ...(marked ?? [])], subject);
     const linked: Pick<MemberRecord, "id" | "profile">[] = [];
     for (let round = 0; round < MAX_ROUNDS; round++) {
       await backOff(round);

@@ -540,6 +540,20 @@ describe("erasing", () => {
     await expect(core.members.resolveOrCreate({ phone: PHONE })).rejects.toMatchObject(erased);
   });
 
+  it("keeps their number out of what was found out of another member's numbers", async () => {
+    await put(a, { phone: PHONE });
+    await put(b, { name: "Another" });
+    await core.members.erase(a);
+    for (const status of ["bad_number", "confirmed"] as const) {
+      const marks = { phoneMarks: [{ phone: PHONE.slice(3), status }] };
+      const erased = { code: "member_erased", status: 410 };
+      for (const id of [b, c]) await expect(put(id, marks)).rejects.toMatchObject(erased);
+      await expect(patch(b, marks)).rejects.toMatchObject(erased);
+    }
+    expect((await core.members.get(b)).profile?.phoneMarks).toBeUndefined();
+    await patch(b, { phoneMarks: [{ phone: "+8613900009998", status: "bad_number" }] });
+  });
+
   it("lets an identity in again as somebody new", async () => {
     const first = await core.members.resolveOrCreate({ phone: PHONE });
     await core.members.erase(first);
