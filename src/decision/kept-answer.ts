@@ -4,10 +4,12 @@
  * anew.
  */
 import type { Coupon } from "../catalog/records.js";
+import { OFFERS_HELD_MAX } from "../members/sticky-offers.js";
 import { guardLast } from "../policy/guard-last.js";
 import { type GuardRules, type GuardSubject, guardFirst, type Verdict } from "../policy/guards.js";
+import { hash32 } from "../redis/keys.js";
 import type { RecommendationResponse, Suggestion } from "./answer.js";
-import type { Answer } from "./decide-for.js";
+import type { Answer, Decided } from "./decide-for.js";
 import type { Open } from "./gather.js";
 import { reserves } from "./reserve-place.js";
 
@@ -15,9 +17,13 @@ import { reserves } from "./reserve-place.js";
 interface Asked {
   readonly placement: string;
   readonly channel: string | null;
+  /** A hash of the number they are called on; null: of none. */
+  readonly number: number | null;
   /** What the guards allowed then: the member's own ranking, and coupons of their own. */
   readonly personal: boolean;
   readonly personalCoupons: boolean;
+  /** Whether its offers were promised to the member, or are everybody's. */
+  readonly isHeld: boolean;
 }
 
 export interface KeptAnswer {
@@ -27,11 +33,13 @@ export interface KeptAnswer {
   readonly asked: Asked | undefined;
 }
 
-const askedOf = ({ situation }: Open): Asked => ({
+const askedOf = ({ situation }: Open, { trace }: Decided): Asked => ({
   placement: situation.placement.id,
   channel: situation.request.channel ?? null,
+  number: situation.facts?.phone == null ? null : hash32(situation.facts.phone),
   personal: situation.verdict.personal,
   personalCoupons: situation.verdict.personalCoupons,
+  isHeld: trace !== null && trace.personal !== null,
 });
 
 /**
@@ -40,13 +48,13 @@ const askedOf = ({ situation }: Open): Asked => ({
  */
 export function keptText(
   open: Open,
-  answer: Answer,
+  decided: Decided,
   more: Pick<RecommendationResponse, "contact">,
 ): string {
-  const { explanation, ...kept } = answer;
+  const { explanation, ...kept } = decided.answer;
   const member = { ...kept.member, name: null };
   const whole = { decisionId: open.id, ...kept, member, ...more, tookMs: 0 };
-  return JSON.stringify({ ...whole, asked: askedOf(open) });
+  return JSON.stringify({ ...whole, asked: askedOf(open, decided) });
 }
 
 export function readKept(text: string): KeptAnswer {
@@ -59,16 +67,18 @@ export interface RepeatRules {
   readonly coupons: readonly Coupon[];
 }
 
-/** `fresh`: what the same request would be answered now. */
+/** `decided`: what the same request would be answered now. */
 export function mayRepeat(
   { answer, asked }: KeptAnswer,
   open: Open,
-  fresh: Answer,
+  decided: Decided,
   { rules, coupons }: RepeatRules,
 ): boolean {
   const { situation } = open;
-  const now = askedOf(open);
+  const fresh = decided.answer;
+  const now = askedOf(open, decided);
   if (asked?.placement !== now.placement || asked.channel !== now.channel) return false;
+  if (asked.number !== now.number) return false;
   if ((asked.personal && !now.personal) || (asked.personalCoupons && !now.personalCoupons)) {
     return false;
   }
@@ -77,7 +87,9 @@ export function mayRepeat(
   }
   if (!isSameArm(answer.experiment, fresh.experiment)) return false;
   if (reserves(situation) && hasLapsed(answer, situation.now)) return false;
-  if (!answer.suggestions.every((one) => hasTermsOfNow(one, open, fresh))) return false;
+  const { suggestions } = answer;
+  const promised = asked.isHeld ? situation.held : null;
+  if (!suggestions.every((one) => hasTermsOfNow(one, promised, suggestions, fresh))) return false;
   const { use, held } = situation;
   const verdict = verdictWithout(answer.contact?.token ?? null, open, rules);
   const subject = { zones: open.subject.zones, jurisdiction: open.subject.jurisdiction };
@@ -88,14 +100,19 @@ export function mayRepeat(
 const isSameArm = (a: Answer["experiment"], b: Answer["experiment"]): boolean =>
   a?.name === b?.name && a?.arm === b?.arm;
 
-/** Price and coupon: as they hold, else as they are for everybody now. */
+/**
+ * Price and coupon as they hold; as they are for everybody now where nothing is held: of a stranger, and
+ * beyond what there is room for.
+ */
 function hasTermsOfNow(
   { product, coupon }: Suggestion,
-  { situation }: Open,
+  promised: Open["situation"]["held"] | null,
+  { length: shown }: readonly Suggestion[],
   { suggestions }: Answer,
 ): boolean {
   if (product === null) return true;
-  const held = situation.verdict.personal ? situation.held.get(product.id) : undefined;
+  const held = promised?.get(product.id);
+  if (promised !== null && held === undefined && shown <= OFFERS_HELD_MAX) return false;
   const now = suggestions.find((one) => one.product?.id === product.id);
   const terms = held ?? { price: now?.product?.price, coupon: now?.coupon?.id ?? null };
   return terms.price === product.price && terms.coupon === (coupon?.id ?? null);

@@ -114,7 +114,7 @@ async function hold(
   const still = decodeOffers(read).filter(({ until }) => now < until);
   const held = fresh.slice(0, OFFERS_HELD_MAX);
   const offers = fresh.length === 0 ? null : encodeOffers([...still, ...held]);
-  const text = callId === null ? "" : keptText(open, answer, withContact(contact));
+  const text = callId === null ? "" : keptText(open, decided, withContact(contact));
   const { rules } = dependencies;
   const { coupons } = decided.trace?.snapshot ?? dependencies.snapshot();
   let replaces: string | null = null;
@@ -126,7 +126,7 @@ async function hold(
     if (result.status === "ok") return ok;
     if (result.status !== "kept") return result;
     const kept = readKept(result.answer);
-    if (mayRepeat(kept, open, answer, { rules, coupons })) {
+    if (mayRepeat(kept, open, decided, { rules, coupons })) {
       const { name } = answer.member;
       const member = { ...kept.answer.member, name };
       return { status: "kept", answer: { ...kept.answer, member } };

@@ -3,7 +3,7 @@ import type { Config } from "../config.js";
 import { isCuecardError } from "../errors.js";
 import type { ContactBar } from "../members/contact-limits.js";
 import type { ContactStore } from "../members/contact-store.js";
-import { addressOf, type GuardRules, phoneOf } from "../policy/guards.js";
+import { addressOf, type GuardRules } from "../policy/guards.js";
 import { toStoreError } from "../redis/clients.js";
 import type { ContactPlace } from "./answer.js";
 import type { Decided, Situation } from "./decide-for.js";
@@ -42,7 +42,7 @@ export async function reservePlace(
   const offer = first!.product?.id ?? null;
   const settings = config.channels.find((one) => one.id === channel)!;
   const { facts, now } = situation;
-  const phone = addressOf(settings) === "phone" ? phoneOf(facts?.profile ?? null) : null;
+  const phone = addressOf(settings) === "phone" ? (facts?.phone ?? null) : null;
   const address = { member: holder, phone, token: id, channel, offer };
   const limits = rules.contactPolicy.limits(channel, offer, now);
   const untilMs = now + rules.contactPolicy.reservationMs;

@@ -6,7 +6,7 @@ import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src
 import { callKey, partitionOf } from "../../src/redis/keys.js";
 import { flush, openTestCore, type TestCore } from "../support/core.js";
 import { type TestStore, testTarget } from "../support/redis.js";
-import { aCoupon, aProduct, ask, dependenciesOf } from "./a-decider.js";
+import { aCoupon, aProduct, ask, config, dependenciesOf } from "./a-decider.js";
 
 let redis: TestStore;
 let client: RedisClient;
@@ -91,6 +91,16 @@ describe("the answer a call got", () => {
     expect(outbound.decisionId).not.toBe(first.decisionId);
     const { decisionId } = await again({ placement: "outbound", channel: "email" });
     expect(decisionId).not.toBe(outbound.decisionId);
+  });
+
+  it("is given again to somebody held out, to whom nothing was promised, and to a stranger", async () => {
+    const heldOut = { ...dependencies, config: { ...config, experiments: { holdoutShare: 0.5 } } };
+    for (const member of ["m", "m2", "m3", "m4", { phone: "+12125550199" }]) {
+      if (typeof member === "string") await core.members.put(member, { name: member });
+      const first = await ask(heldOut, { ...call, member });
+      const second = await ask(heldOut, { ...call, member });
+      expect({ ...second, tookMs: 0 }).toEqual({ ...first, tookMs: 0 });
+    }
   });
 
   it("is not given again with a coupon that ended meanwhile", async () => {

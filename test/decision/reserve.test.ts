@@ -84,6 +84,15 @@ describe("a contact reserved with the answer", () => {
     expect(await placesTaken()).toEqual([1, 1]);
   });
 
+  it("is one of the number they are called on, which need not be their first", async () => {
+    const second = "+8613800138001";
+    await core.members.put("m", { ...profile, phones: [second] });
+    const answer = await ask(decider().dependencies, { ...reserving, member: { phone: second } });
+    expect(answer.contact).toBeDefined();
+    const [first, other] = await core.contacts.phoneContacts([PHONE, second]);
+    expect([first!.length, other!.length]).toEqual([0, 1]);
+  });
+
   it("goes to one of 50 who ask at once; the others are told what bars them", async () => {
     const { dependencies } = decider();
     const answers = await Promise.all(
