@@ -74,7 +74,7 @@ export interface ActivityEntry {
   readonly count: number;
   /** Epoch seconds. */
   readonly lastAt: number;
-  /** Epoch milliseconds, newest first, the latest few; kept of complaints and refunds alone. */
+  /** Epoch seconds, newest first, the latest few; kept of complaints and refunds alone. */
   readonly instants: readonly number[];
 }
 
@@ -88,7 +88,7 @@ export function activityOf(state: ActivityState, type: EventType): ActivityEntry
 
 /**
  * The most by which opens lead closes from any instant on: a close closes what was opened before it,
- * or nothing. One at the very instant of an open closes it: logs that know only days say so.
+ * or nothing. One in the very second of an open closes it: logs that know only days say so.
  */
 function unclosed(opens: readonly number[], closes: readonly number[]): number {
   let most = 0;
@@ -179,12 +179,12 @@ export function decodeCounts(reader: PackedReader): ActivityEntry[] {
   return seen.map((code, i) => anEntry(code, counts[i]! + 1, newest - ages[i]!));
 }
 
-/** An entry of an older layout. */
+/** Of one event, or of several of which the last is known. */
 export const anEntry = (code: number, count: number, lastAt: number): ActivityEntry => ({
   code,
   count,
   lastAt,
-  instants: timedCodes.has(code) ? [lastAt * 1000] : UNTIMED,
+  instants: timedCodes.has(code) ? [lastAt] : UNTIMED,
 });
 
 export const activity: Family<ActivityState> = {
@@ -200,8 +200,8 @@ export const activity: Family<ActivityState> = {
 
   lift(event) {
     const code = codeOf(event.type);
-    const instants = timedCodes.has(code) ? [event.at] : UNTIMED;
-    return [{ code, count: 1, lastAt: secondsOf(event.at), instants }];
+    const lastAt = secondsOf(event.at);
+    return [anEntry(code, 1, lastAt)];
   },
 
   merge(a, b) {
@@ -226,15 +226,25 @@ export const activity: Family<ActivityState> = {
 
   encode(writer, state) {
     encodeCounts(writer, state);
-    for (const { code, instants } of state) {
-      if (timedCodes.has(code)) writeInstants(writer, instants);
-    }
+    const timed = state.filter(({ code }) => timedCodes.has(code));
+    writeInstants(
+      writer,
+      timed.map(({ instants }) => instants),
+    );
   },
 
-  decode: (reader) =>
-    decodeCounts(reader).map((entry) =>
-      timedCodes.has(entry.code) ? { ...entry, instants: readInstants(reader) } : entry,
-    ),
+  decode(reader) {
+    const entries = decodeCounts(reader);
+    const timed = entries.filter(({ code }) => timedCodes.has(code));
+    const lists = readInstants(
+      reader,
+      timed.map(({ lastAt }) => lastAt),
+    );
+    return entries.map((entry) => {
+      const at = timed.indexOf(entry);
+      return at === -1 ? entry : { ...entry, instants: lists[at]! };
+    });
+  },
 
   hydrate(state, { now }, out, offset) {
     let at = offset;

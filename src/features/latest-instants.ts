@@ -19,14 +19,22 @@ export function mergeLatest(a: readonly number[], b: readonly number[], keep: nu
   return merged;
 }
 
-/** At least one, in whole milliseconds. */
-export function writeInstants(writer: PackedWriter, instants: readonly number[]): void {
-  writer.u8(instants.length);
-  writer.varint(instants[0]!);
-  writer.ints(gapsOf(instants));
+/** Lists of at least one, epoch seconds; the newest of each is known to the reader. */
+export function writeInstants(writer: PackedWriter, lists: readonly (readonly number[])[]): void {
+  if (lists.length === 0) return;
+  writer.ints(lists.map(({ length }) => length - 1));
+  writer.ints(lists.flatMap(gapsOf));
 }
 
-export function readInstants(reader: PackedReader): number[] {
-  const count = reader.u8();
-  return timesOf(reader.varint(), reader.ints(count - 1));
+/** `newest`: of each list. */
+export function readInstants(reader: PackedReader, newest: readonly number[]): number[][] {
+  if (newest.length === 0) return [];
+  const lengths = reader.ints(newest.length);
+  const gaps = reader.ints(lengths.reduce((sum, length) => sum + length, 0));
+  let end = 0;
+  return newest.map((first, i) => {
+    const from = end;
+    end += lengths[i]!;
+    return timesOf(first, gaps.slice(from, end));
+  });
 }
