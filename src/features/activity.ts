@@ -74,7 +74,7 @@ export interface ActivityEntry {
   readonly count: number;
   /** Epoch seconds. */
   readonly lastAt: number;
-  /** Epoch seconds, newest first, the latest few; kept of complaints and refunds alone. */
+  /** Epoch milliseconds, newest first, the latest few; kept of complaints and refunds alone. */
   readonly instants: readonly number[];
 }
 
@@ -88,7 +88,7 @@ export function activityOf(state: ActivityState, type: EventType): ActivityEntry
 
 /**
  * The most by which opens lead closes from any instant on: a close closes what was opened before it,
- * or nothing. One in the very second of an open closes it: logs that know only days say so.
+ * or nothing. One at the very instant of an open closes it: logs that know only days say so.
  */
 function unclosed(opens: readonly number[], closes: readonly number[]): number {
   let most = 0;
@@ -179,12 +179,12 @@ export function decodeCounts(reader: PackedReader): ActivityEntry[] {
   return seen.map((code, i) => anEntry(code, counts[i]! + 1, newest - ages[i]!));
 }
 
-/** Of one event, or of several of which the last is known. */
+/** An entry of an older layout. */
 export const anEntry = (code: number, count: number, lastAt: number): ActivityEntry => ({
   code,
   count,
   lastAt,
-  instants: timedCodes.has(code) ? [lastAt] : UNTIMED,
+  instants: timedCodes.has(code) ? [lastAt * 1000] : UNTIMED,
 });
 
 export const activity: Family<ActivityState> = {
@@ -200,8 +200,8 @@ export const activity: Family<ActivityState> = {
 
   lift(event) {
     const code = codeOf(event.type);
-    const lastAt = secondsOf(event.at);
-    return [anEntry(code, 1, lastAt)];
+    const instants = timedCodes.has(code) ? [event.at] : UNTIMED;
+    return [{ code, count: 1, lastAt: secondsOf(event.at), instants }];
   },
 
   merge(a, b) {

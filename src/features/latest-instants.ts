@@ -19,22 +19,24 @@ export function mergeLatest(a: readonly number[], b: readonly number[], keep: nu
   return merged;
 }
 
-/** Lists of at least one, epoch seconds; the newest of each is known to the reader. */
+/** Lists of at least one, epoch milliseconds; the second of each one's newest is known to the reader. */
 export function writeInstants(writer: PackedWriter, lists: readonly (readonly number[])[]): void {
   if (lists.length === 0) return;
   writer.ints(lists.map(({ length }) => length - 1));
+  writer.ints(lists.map(([newest]) => newest! % 1000));
   writer.ints(lists.flatMap(gapsOf));
 }
 
-/** `newest`: of each list. */
+/** `newest`: of each list, epoch seconds. */
 export function readInstants(reader: PackedReader, newest: readonly number[]): number[][] {
   if (newest.length === 0) return [];
   const lengths = reader.ints(newest.length);
+  const rests = reader.ints(newest.length);
   const gaps = reader.ints(lengths.reduce((sum, length) => sum + length, 0));
   let end = 0;
   return newest.map((first, i) => {
     const from = end;
     end += lengths[i]!;
-    return timesOf(first, gaps.slice(from, end));
+    return timesOf(first * 1000 + rests[i]!, gaps.slice(from, end));
   });
 }

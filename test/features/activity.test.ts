@@ -77,6 +77,18 @@ describe.each(TROUBLES)("a %s", (trouble, openOf) => {
     expect(of([told(trouble, "close", at), told(trouble, "open", at)])).toBe(0);
   });
 
+  it("is open when it was opened in the very second of a close, but behind it", () => {
+    const at = daysAgo(3);
+    const events = [
+      told(trouble, "close", at - 2000),
+      told(trouble, "close", at),
+      told(trouble, "open", at + 1),
+    ];
+    expect(of(events)).toBe(1);
+    const packed = encodeState(foldAll(events));
+    expect(openOf(decodeState(packed).activity)).toBe(1);
+  });
+
   it("is told from the other kind", () => {
     const other = trouble === "complaint" ? "refund" : "complaint";
     const events = [...story(trouble, "open"), told(other, "close", NOW)];
