@@ -16,7 +16,12 @@ import type { JobName } from "../src/jobs/job.js";
 import { createLogger } from "../src/logger.js";
 import { startProgress } from "../src/progress.js";
 import { scanKeys } from "../src/redis/clients.js";
-import { identityKeyPattern, memberKey, memberKeyPattern } from "../src/redis/keys.js";
+import {
+  identityKeyPattern,
+  memberKey,
+  memberKeyPattern,
+  phoneContactsPattern,
+} from "../src/redis/keys.js";
 import { startPrivateRedis } from "../src/redis/private-redis.js";
 import { parseManifest } from "../src/scoring/manifest.js";
 import { projectRoot } from "./support/compile.js";
@@ -36,6 +41,7 @@ const SETTLE_MS = 3_000;
 const KINDS = {
   record: [memberKeyPattern],
   identities: [identityKeyPattern],
+  "contacts of numbers": [phoneContactsPattern],
   "index by stage": ["stage:{p*", "stage-moves:{p*"],
   "ranked sets": ["ranked:{*"],
   log: ["log:{p*"],

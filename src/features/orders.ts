@@ -5,11 +5,11 @@ import { mergeLatest } from "./latest-instants.js";
 import {
   DAY_SECONDS,
   daysSince,
-  readTimes,
+  type PackedReader,
   roundQuantity,
   secondsOf,
+  timesOf,
   toMilli,
-  writeTimes,
 } from "./packed.js";
 
 /** Latest order times kept; the gaps between them are the member's cadence. */
@@ -120,6 +120,7 @@ export const orders: Family<OrdersState> = {
     };
   },
 
+  /** Without the times, which stand behind all families (`order-times.ts`). */
   encode(writer, state) {
     writer.varint(state.count);
     writer.u32(state.firstAt);
@@ -127,21 +128,19 @@ export const orders: Family<OrdersState> = {
     writer.varint(state.grossMilli);
     writer.varint(state.unitsMilli);
     writer.varint(state.lineCount);
-    writeTimes(writer, state.lastAt, state.times);
   },
 
   decode(reader) {
     const count = reader.varint();
     const firstAt = reader.u32();
-    const lastAt = firstAt + reader.varint();
     return {
       count,
       firstAt,
-      lastAt,
+      lastAt: firstAt + reader.varint(),
       grossMilli: reader.varint(),
       unitsMilli: reader.varint(),
       lineCount: reader.varint(),
-      times: readTimes(reader, lastAt),
+      times: [],
     };
   },
 
@@ -175,3 +174,12 @@ export const orders: Family<OrdersState> = {
     }
   },
 };
+
+/** As layouts 2 and 3 have it: with the times, as differences from the last order. */
+export function decodeWithTimes(reader: PackedReader): OrdersState {
+  const state = orders.decode(reader);
+  const count = reader.varint();
+  if (count === 0) return state;
+  const newest = state.lastAt - reader.varint();
+  return { ...state, times: timesOf(newest, reader.ints(count - 1)) };
+}

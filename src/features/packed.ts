@@ -248,21 +248,6 @@ class BitReader {
 
 const bitReader = new BitReader();
 
-/** Newest-first times (epoch seconds) as differences, the first from `from`, which is no earlier. */
-export function writeTimes(writer: PackedWriter, from: number, times: readonly number[]): void {
-  writer.varint(times.length);
-  if (times.length === 0) return;
-  writer.varint(from - times[0]!);
-  writer.ints(gapsOf(times));
-}
-
-export function readTimes(reader: PackedReader, from: number): number[] {
-  const count = reader.varint();
-  if (count === 0) return [];
-  const newest = from - reader.varint();
-  return timesOf(newest, reader.ints(count - 1));
-}
-
 /** Differences of newest-first times, one fewer than times. */
 export function gapsOf(times: readonly number[]): number[] {
   const gaps = new Array<number>(times.length - 1);

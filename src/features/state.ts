@@ -2,8 +2,9 @@
  * A member's feature state: every family's state side by side, a commutative monoid.
  * `fold(state, event) = merge(state, lift(event))`.
  *
- * Packed: layout version (u8), presence mask (u16, one bit a family), then the families present, in
- * the order of FAMILIES. A new family is appended; an older layout is upgraded here, a newer refused.
+ * Packed: layout version (u8), presence mask (u16, one bit a family), the families present, in the
+ * order of FAMILIES, and the times of orders (`order-times.ts`). A new family is appended to the
+ * others; an older layout is upgraded here, a newer refused.
  */
 import { CuecardError } from "../errors.js";
 import type { MemberEvent } from "../events/event.js";
@@ -15,19 +16,24 @@ import type { Family } from "./family.js";
 import { hours } from "./hours.js";
 import { LAYOUT_1 } from "./layout-1.js";
 import { lines } from "./lines.js";
-import { orders } from "./orders.js";
+import { readOrderTimes, writeOrderTimes } from "./order-times.js";
+import { decodeWithTimes, orders } from "./orders.js";
 import { PackedReader, PackedWriter } from "./packed.js";
 import { returns } from "./returns.js";
 import { tenure } from "./tenure.js";
 import { touches } from "./touches.js";
 
-export const LAYOUT_VERSION = 3;
+export const LAYOUT_VERSION = 4;
+
+/** The first layout with the times of orders behind the families. */
+const TIMES_STAND_LAST = 4;
 
 /** Families as they stood in a layout before this one, where they stood otherwise. */
 const OLDER: Readonly<Record<number, Readonly<Record<string, (reader: PackedReader) => unknown>>>> =
   {
     1: LAYOUT_1,
-    2: { activity: decodeCounts },
+    2: { orders: decodeWithTimes, activity: decodeCounts },
+    3: { orders: decodeWithTimes },
   };
 
 const families = {
@@ -107,6 +113,7 @@ export function encodeState(state: FeatureState): Buffer {
     const family = FAMILIES[bit]!;
     if (mask & (1 << bit)) family.encode(writer, (state as Slots)[family.name]);
   }
+  if (!orders.isEmpty(state.orders)) writeOrderTimes(writer, state.orders.times, state.lines);
   return writer.take();
 }
 
@@ -129,6 +136,10 @@ export function decodeState(packed: Buffer | null): FeatureState {
     if (!(mask & (1 << bit))) continue;
     const decode = OLDER[version]?.[family.name] ?? family.decode;
     state[family.name] = decode(reader);
+  }
+  const { orders: ordered, lines: known } = state as unknown as FeatureState;
+  if (version >= TIMES_STAND_LAST && !orders.isEmpty(ordered)) {
+    state.orders = { ...ordered, times: readOrderTimes(reader, known) };
   }
   return state as unknown as FeatureState;
 }

@@ -1,12 +1,23 @@
 /**
  * The scripts that count and write contacts: one for a member's field `c`, one for a phone number's
- * record. They do the same to the same list (see `contacts.ts`: flat, eight values a contact).
+ * record. They do the same to the same list: flat, eight values a contact, as `load` unpacks it from
+ * what is stored (see `contacts.ts`) and `save` packs it.
  */
 
 import { PackedList } from "../redis/packed-list.js";
 import { defineScript, type Script } from "../redis/scripts.js";
+import { COMMON_CHANNELS } from "./common-channels.js";
 import type { ContactLimit } from "./contact-limits.js";
-import { CONTACTS_MAX, type Contact, NOT_COUNTED, outcomeCode } from "./contacts.js";
+import {
+  CONTACTS_MAX,
+  type Contact,
+  HAS_END,
+  HAS_OFFER,
+  HAS_OUTCOME,
+  NOT_COUNTED,
+  ONE_CHANNEL,
+  outcomeCode,
+} from "./contacts.js";
 
 export type ContactOperation = "reserve" | "record" | "release" | "answer";
 
@@ -16,14 +27,69 @@ export type ContactOperation = "reserve" | "record" | "release" | "answer";
  */
 export type ContactReply = [status: Buffer, value?: Buffer | number, unfinished?: number];
 
+const STORED = `
+local channels = {${COMMON_CHANNELS.map((channel) => `'${channel}'`).join(", ")}}
+local places = {}
+for place, channel in ipairs(channels) do places[channel] = place end
+
+local function load(packed)
+  if not packed then return {} end
+  local stored = cmsgpack.unpack(packed)
+  if #stored == 0 or type(stored[1]) == 'string' then return stored end
+  local list, read, from = {}, 1, stored[1]
+  local function take()
+    read = read + 1
+    return stored[read]
+  end
+  while read < #stored do
+    local token, at, flags = take(), from + take(), take()
+    local place = math.floor(flags / ${ONE_CHANNEL})
+    local channel = place == 0 and take() or channels[place]
+    local ends, offer, outcome, outcome_at, again = 0, '', '', 0, 0
+    if bit.band(flags, ${HAS_END}) ~= 0 then ends = take() end
+    if bit.band(flags, ${HAS_OFFER}) ~= 0 then offer = take() end
+    if bit.band(flags, ${HAS_OUTCOME}) ~= 0 then outcome, outcome_at, again = take(), take(), take() end
+    for _, value in ipairs({token, at, ends, channel, offer, outcome, outcome_at, again}) do
+      list[#list + 1] = value
+    end
+  end
+  return list
+end
+
+local function save(list)
+  if #list == 0 then return nil end
+  local from = list[2]
+  for i = 1, #list, 8 do from = math.min(from, list[i + 1]) end
+  local stored = {from}
+  local function put(value) stored[#stored + 1] = value end
+  for i = 1, #list, 8 do
+    local ends, channel, offer, outcome = list[i + 2], list[i + 3], list[i + 4], list[i + 5]
+    local place = places[channel] or 0
+    put(list[i])
+    put(list[i + 1] - from)
+    put((ends ~= 0 and ${HAS_END} or 0) + (offer ~= '' and ${HAS_OFFER} or 0)
+      + (outcome ~= '' and ${HAS_OUTCOME} or 0) + place * ${ONE_CHANNEL})
+    if place == 0 then put(channel) end
+    if ends ~= 0 then put(ends) end
+    if offer ~= '' then put(offer) end
+    if outcome ~= '' then
+      put(outcome)
+      put(list[i + 6])
+      put(list[i + 7])
+    end
+  end
+  return cmsgpack.pack(stored)
+end
+`;
+
 /**
  * ARGV[1], a packed list: operation, now, keep nothing before, the contact (8 values), limits n,
  *   n × (counts 0 contacts | 1 refusals | 2 laters, channel or '', offer or '', after, max).
  * Times are epoch milliseconds of the caller's clock: the script has none of its own.
- * `save`, `load` and what they refuse come from the two scripts below. A reservation always writes, so
- * that its replication can be waited for.
+ * Where the list stands, and what is refused there, is the matter of the two scripts below. A
+ * reservation always writes, so that its replication can be waited for.
  */
-const OPERATIONS = `
+const OPERATIONS = `${STORED}
 local given = cmsgpack.unpack(ARGV[1])
 local operation, now, keep = given[1], given[2], given[3]
 
@@ -121,7 +187,7 @@ local function reserve(list, i)
     -- The same instant: a repetition within one call, not another that holds it already.
     return {'ok', list[i + 1] == given[5] and 0 or 1}, true
   end
-  if hit(list) then return {'barred', cmsgpack.pack(list)}, false end
+  if hit(list) then return {'barred', save(list) or cmsgpack.pack({})}, false end
   if i then
     list[i + 1], list[i + 2] = given[5], given[6]
   else
@@ -168,7 +234,7 @@ local function answer(list, i)
 end
 
 local function apply(packed)
-  local list = prune(packed and cmsgpack.unpack(packed) or {})
+  local list = prune(load(packed))
   local i = find(list)
   local reply, changed
   if operation == 'reserve' then reply, changed = reserve(list, i)
@@ -190,8 +256,8 @@ if member[3] then return {'moved', member[3], (member[5] or member[6]) and 1 or 
 if not member[1] then return {'unknown'} end
 local reply, list = apply(member[2])
 if list then
-  if #list == 0 then redis.call('HDEL', KEYS[1], 'c')
-  else redis.call('HSET', KEYS[1], 'c', cmsgpack.pack(list)) end
+  local packed = save(list)
+  if packed then redis.call('HSET', KEYS[1], 'c', packed) else redis.call('HDEL', KEYS[1], 'c') end
   redis.call('HINCRBY', KEYS[1], 'v', 1)
 end
 return reply`,
@@ -204,8 +270,8 @@ export const phoneContactsScript: Script<ContactReply> = defineScript<ContactRep
   lua: `${OPERATIONS}
 local reply, list = apply(redis.call('GET', KEYS[1]))
 if list then
-  if #list == 0 then redis.call('DEL', KEYS[1])
-  else redis.call('SET', KEYS[1], cmsgpack.pack(list), 'PX', ARGV[2]) end
+  local packed = save(list)
+  if packed then redis.call('SET', KEYS[1], packed, 'PX', ARGV[2]) else redis.call('DEL', KEYS[1]) end
 end
 return reply`,
 });

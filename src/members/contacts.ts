@@ -1,10 +1,14 @@
 /**
  * Contacts with a member or on a phone number, made and reserved: what frequency caps count, and what
- * came of them. One flat MessagePack array of eight values a contact, so that scripts read it.
+ * came of them. Packed as MessagePack, so that scripts read it: an instant, then each contact as its
+ * token, its time from that instant on, a number of flags and channel, and what the flags name. A
+ * list that begins with a text is the form before, eight values a contact, and still read.
  *
  * A set by token whose union commutes, associates and is idempotent: merging two members is exact.
  */
 import { CuecardError } from "../errors.js";
+import { pack, unpack } from "../redis/msgpack.js";
+import { COMMON_CHANNELS } from "./common-channels.js";
 
 export type ContactOutcome = "accepted" | "refused" | "later";
 
@@ -26,7 +30,7 @@ export interface Contact {
 
 /** Kept of one member or number. Caps count to 50 at most (see `config.ts`). */
 export const CONTACTS_MAX = 64;
-export const CONTACT_FIELDS = 8;
+const CONTACT_FIELDS = 8;
 /** `until` of what only carries an outcome (of an answer to an inbound call): never counted. */
 export const NOT_COUNTED = 1;
 /**
@@ -34,6 +38,12 @@ export const NOT_COUNTED = 1;
  * what lies far beyond, and one bad record must break no answer, least of all about others.
  */
 const LATEST_MS = Date.UTC(9999, 0, 1);
+
+/** Flags of a packed contact, and what one place among the common channels counts, from 1 on. */
+export const HAS_END = 1;
+export const HAS_OFFER = 2;
+export const HAS_OUTCOME = 4;
+export const ONE_CHANNEL = 8;
 
 const CODES = { accepted: "a", refused: "r", later: "l" } as const;
 const OUTCOMES: Record<string, ContactOutcome> = { a: "accepted", r: "refused", l: "later" };
@@ -138,102 +148,86 @@ export function mergeContacts(a: Buffer | null, b: Buffer | null): Buffer | null
 export function encodeContacts(contacts: readonly Contact[]): Buffer | null {
   if (contacts.length === 0) return null;
   const sorted = [...contacts].sort(byTime);
-  const parts: Buffer[] = [arrayHead(sorted.length * CONTACT_FIELDS)];
-  for (const one of sorted) {
-    parts.push(text(one.token), whole(one.at), whole(one.until), text(one.channel));
-    parts.push(text(one.offer ?? ""), text(outcomeCode(one.outcome)));
-    parts.push(whole(one.outcomeAt), whole(one.again));
+  const from = sorted[0]!.at;
+  const values: (string | number)[] = [from];
+  for (const { token, at, until, channel, offer, outcome, outcomeAt, again } of sorted) {
+    const place = COMMON_CHANNELS.indexOf(channel) + 1;
+    const reserved = until === 0 ? 0 : HAS_END;
+    const about = offer === null ? 0 : HAS_OFFER;
+    const answered = outcome === null ? 0 : HAS_OUTCOME;
+    values.push(token, at - from, reserved + about + answered + place * ONE_CHANNEL);
+    if (place === 0) values.push(channel);
+    if (reserved) values.push(until);
+    if (offer !== null) values.push(offer);
+    if (answered) values.push(outcomeCode(outcome), outcomeAt, again);
   }
-  return Buffer.concat(parts);
+  return pack(values);
 }
 
 /** Throws `store_incompatible` on what is no set of contacts. */
 export function decodeContacts(packed: Buffer | null): Contact[] {
   if (packed === null) return [];
   const values = readArray(packed);
-  if (values.length % CONTACT_FIELDS !== 0) throw incompatible();
-  const contacts: Contact[] = [];
-  for (let i = 0; i < values.length; i += CONTACT_FIELDS) {
-    const [token, at, until, channel, offer, outcome, outcomeAt, again] = values.slice(i, i + 8);
-    contacts.push({
-      token: String(token),
-      at: instantOf(at),
-      until: instantOf(until),
-      channel: String(channel),
-      offer: offer === "" ? null : String(offer),
-      outcome: OUTCOMES[String(outcome)] ?? null,
-      outcomeAt: instantOf(outcomeAt),
-      again: instantOf(again),
-    });
-  }
+  const contacts = typeof values[0] === "number" ? eachByFlags(values) : eachOfEight(values);
   return contacts.sort(byTime);
 }
 
-const instantOf = (value: string | number | undefined): number =>
-  Math.min(Number(value), LATEST_MS);
-
-// The part of MessagePack in use, in the shortest forms, as cmsgpack writes them.
-
-function arrayHead(count: number): Buffer {
-  if (count < 16) return Buffer.from([0x90 | count]);
-  return Buffer.from([0xdc, count >> 8, count & 0xff]);
+function eachByFlags(values: readonly unknown[]): Contact[] {
+  const contacts: Contact[] = [];
+  let next = 0;
+  const take = (): unknown => {
+    if (next >= values.length) throw incompatible();
+    return values[next++];
+  };
+  const from = Number(take());
+  while (next < values.length) {
+    const token = take();
+    const at = from + Number(take());
+    const flags = Number(take());
+    const place = Math.floor(flags / ONE_CHANNEL);
+    const channel = place === 0 ? take() : COMMON_CHANNELS[place - 1];
+    const until = flags & HAS_END ? take() : 0;
+    const offer = flags & HAS_OFFER ? take() : "";
+    const [outcome, outcomeAt, again] = flags & HAS_OUTCOME ? [take(), take(), take()] : ["", 0, 0];
+    contacts.push(contactOf([token, at, until, channel, offer, outcome, outcomeAt, again]));
+  }
+  return contacts;
 }
 
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value);
-  const { length } = bytes;
-  if (length < 32) return Buffer.concat([Buffer.from([0xa0 | length]), bytes]);
-  if (length < 256) return Buffer.concat([Buffer.from([0xd9, length]), bytes]);
-  return Buffer.concat([Buffer.from([0xda, length >> 8, length & 0xff]), bytes]);
+function eachOfEight(values: readonly unknown[]): Contact[] {
+  if (values.length % CONTACT_FIELDS !== 0) throw incompatible();
+  const contacts: Contact[] = [];
+  for (let i = 0; i < values.length; i += CONTACT_FIELDS) {
+    contacts.push(contactOf(values.slice(i, i + CONTACT_FIELDS)));
+  }
+  return contacts;
 }
 
-function whole(value: number): Buffer {
-  if (value < 0x80) return Buffer.from([value]);
-  const bytes = Buffer.alloc(9);
-  bytes[0] = 0xcf;
-  bytes.writeBigUInt64BE(BigInt(value), 1);
-  return bytes;
+function contactOf(values: readonly unknown[]): Contact {
+  const [token, at, until, channel, offer, outcome, outcomeAt, again] = values;
+  return {
+    token: String(token),
+    at: instantOf(at),
+    until: instantOf(until),
+    channel: String(channel),
+    offer: offer === "" ? null : String(offer),
+    outcome: OUTCOMES[String(outcome)] ?? null,
+    outcomeAt: instantOf(outcomeAt),
+    again: instantOf(again),
+  };
 }
 
-function readArray(packed: Buffer): (string | number)[] {
-  let at = 0;
-  const take = (bytes: number): number => {
-    const start = at;
-    at += bytes;
-    if (at > packed.length) throw incompatible();
-    return start;
-  };
-  const textOf = (length: number): string => {
-    const start = take(length);
-    return packed.toString("utf8", start, at);
-  };
-  const value = (): string | number => {
-    const head = packed[take(1)]!;
-    if (head < 0x80) return head;
-    if (head >= 0xa0 && head < 0xc0) return textOf(head & 0x1f);
-    switch (head) {
-      case 0xcb:
-        return packed.readDoubleBE(take(8));
-      case 0xcc:
-        return packed[take(1)]!;
-      case 0xcd:
-        return packed.readUInt16BE(take(2));
-      case 0xce:
-        return packed.readUInt32BE(take(4));
-      case 0xcf:
-        return Number(packed.readBigUInt64BE(take(8)));
-      case 0xd9:
-        return textOf(packed[take(1)]!);
-      case 0xda:
-        return textOf(packed.readUInt16BE(take(2)));
-      default:
-        throw incompatible();
-    }
-  };
-  const head = packed[take(1)]!;
-  const count = head === 0xdc ? packed.readUInt16BE(take(2)) : head & 0x0f;
-  if (head !== 0xdc && (head & 0xf0) !== 0x90) throw incompatible();
-  return Array.from({ length: count }, value);
+const instantOf = (value: unknown): number => Math.min(Number(value), LATEST_MS);
+
+function readArray(packed: Buffer): unknown[] {
+  let values: unknown;
+  try {
+    values = unpack(packed);
+  } catch {
+    throw incompatible();
+  }
+  if (!Array.isArray(values)) throw incompatible();
+  return values;
 }
 
 const incompatible = (): CuecardError =>

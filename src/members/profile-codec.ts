@@ -1,8 +1,10 @@
 /**
- * A profile as the member's hash holds it: one JSON array of a mask and the values it names, because
- * names of fields and equal consents were more than half of it. An object is the form before that,
- * JSON as it stands, and still read.
+ * A profile as the member's hash holds it: one MessagePack array of a mask and the values it names,
+ * because names of fields, equal consents and quotes were more than half of it. The forms before that
+ * are still read: the same array as JSON, and the profile as JSON.
  */
+import { pack, unpack } from "../redis/msgpack.js";
+import { COMMON_CHANNELS } from "./common-channels.js";
 import type { Consent, Profile } from "./profile.js";
 
 /** Bits of the mask: append only, never change one. */
@@ -32,6 +34,8 @@ const OTHER_ID = 1 << 26;
 
 const STATUSES = ["granted", "denied", "revoked"] as const satisfies readonly Consent["status"][];
 const COMMON_PURPOSE = "marketing";
+/** How JSON begins, and MessagePack of an array never does. */
+const JSON_STARTS = [0x5b, 0x7b];
 
 /** Consents behind one another that differ only in their channel. 0: the common purpose. */
 type ConsentRun = [
@@ -39,16 +43,16 @@ type ConsentRun = [
   status: number,
   at: number | null,
   source: string | null,
-  ...channels: string[],
+  ...channels: (string | number)[],
 ];
 
 /** `id`: of the member whose hash it is for. */
-export const encodeProfile = (id: string, profile: Profile): string =>
-  JSON.stringify(packed(id, profile));
+export const encodeProfile = (id: string, profile: Profile): Buffer => pack(packed(id, profile));
 
-/** What `encodeProfile` wrote, or the JSON of a profile. */
+/** What `encodeProfile` wrote, now or before. */
 export function decodeProfile(id: string, stored: Buffer): Profile {
-  const value: unknown = JSON.parse(stored.toString());
+  const isJson = JSON_STARTS.includes(stored[0]!);
+  const value: unknown = isJson ? JSON.parse(stored.toString()) : unpack(stored);
   return Array.isArray(value) ? unpacked(id, value) : (value as Profile);
 }
 
@@ -106,10 +110,12 @@ function runsOf(consents: readonly Consent[]): ConsentRun[] {
       last.status === status &&
       last.at === at &&
       last.source === source;
-    if (same) runs[runs.length - 1]!.push(channel);
+    const place = COMMON_CHANNELS.indexOf(channel);
+    const called = place === -1 ? channel : place;
+    if (same) runs[runs.length - 1]!.push(called);
     else {
       const named = purpose === COMMON_PURPOSE ? 0 : purpose;
-      runs.push([named, STATUSES.indexOf(status), at ?? null, source ?? null, channel]);
+      runs.push([named, STATUSES.indexOf(status), at ?? null, source ?? null, called]);
     }
     last = consent;
   }
@@ -118,7 +124,8 @@ function runsOf(consents: readonly Consent[]): ConsentRun[] {
 
 function consentsOf(runs: readonly ConsentRun[]): Consent[] {
   return runs.flatMap(([purpose, status, at, source, ...channels]) =>
-    channels.map((channel) => {
+    channels.map((called) => {
+      const channel = typeof called === "number" ? COMMON_CHANNELS[called]! : called;
       const named = purpose === 0 ? COMMON_PURPOSE : purpose;
       const consent: Consent = { channel, purpose: named, status: STATUSES[status]! };
       if (at !== null) consent.at = at;

@@ -124,7 +124,7 @@ const identityTag = (kind: string, value: string): string =>
 export const identityKey = (kind: string, value: string): string => `i:${identityTag(kind, value)}`;
 
 /** String, packed: contacts made and reserved on one phone number; in the slot of the number. */
-export const phoneContactsKey = (e164: string): string => `contacts:${identityTag("phone", e164)}`;
+export const phoneContactsKey = (e164: string): string => `c:${identityTag("phone", e164)}`;
 
 /** Who got which coupon (`issues`, `members`, `open`), all of one coupon in one slot. */
 export const couponLedgerKey = (coupon: string, part: string): string =>
@@ -136,9 +136,12 @@ export const couponOfLedgerKey = (key: string): string =>
     .slice("coupon:{".length, key.lastIndexOf("}:"))
     .replace(/%(25|7b|7d)/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)));
 
+/** SCAN pattern of what is kept of numbers. */
+export const phoneContactsPattern = "c:{*";
+
 /** Kind and value inside a key made by `identityKey` or `phoneContactsKey`; null for another key. */
 export function identityInKey(key: string): { kind: string; value: string } | null {
-  const [, kind, value] = /^(?:i|contacts):\{([^:}]*):([^}]*)\}$/.exec(key) ?? [];
+  const [, kind, value] = /^[ic]:\{([^:}]*):([^}]*)\}$/.exec(key) ?? [];
   if (kind === undefined || value === undefined) return null;
   return { kind: decodeTag(kind), value: decodeTag(value) };
 }

@@ -2,6 +2,7 @@
 import { CuecardError } from "../errors.js";
 import { mastersOf, type RedisClient, toStoreError } from "./clients.js";
 import { PARTITIONS, storeStampKey } from "./keys.js";
+import { CONTACTS_RENAMED, renameContacts } from "./rename-contacts.js";
 
 export interface StoreStamp {
   /** Fixed for life: member ids are spread over so many. */
@@ -74,6 +75,7 @@ export async function openStore(
     throw new CuecardError("store_not_empty", "it holds a shop's own data, not the demo world");
   }
   if (found.layout === layout) return found;
+  if (found.layout < CONTACTS_RENAMED) await renameContacts(client);
   // Before the first write in the new layout, so that an older server refuses the whole store.
   const raised = { ...found, layout };
   await writeStamp(client, raised);

@@ -22,6 +22,13 @@ const contact = (over: Partial<Contact> = {}): Contact => ({
   ...over,
 });
 
+const EIGHT_VALUES_EACH = Buffer.from(
+  "dc0018a3645f31cf0000019ec0da6a0000a570686f6e65a0a00000a3645f32cf0000019ec0da6a05cf0000019ec0" +
+    "da6a09a3666178a27031a00000a3645f33cf0000019ec0da6a0700a3736d73a0a16ccf0000019ec0da6a08cf0000" +
+    "019ec0da6a63",
+  "hex",
+);
+
 const instant = fc.integer({ min: NOW - 50, max: NOW });
 const contactArbitrary: fc.Arbitrary<Contact> = fc
   .record({
@@ -51,6 +58,33 @@ describe("a set of contacts", () => {
         expect(decodeContacts(encodeContacts(set))).toEqual(set);
       }),
     );
+  });
+
+  it("is read as it was packed on a day in 2026, eight values a contact", () => {
+    const at = 1781352000000;
+    const expected = [
+      contact({ at }),
+      contact({ token: "d_2", at: at + 5, until: at + 9, channel: "fax", offer: "p1" }),
+      contact({
+        token: "d_3",
+        at: at + 7,
+        channel: "sms",
+        outcome: "later",
+        outcomeAt: at + 8,
+        again: at + 99,
+      }),
+    ];
+    expect(decodeContacts(EIGHT_VALUES_EACH)).toEqual(expected);
+    expect(encodeContacts(expected)!.length).toBeLessThan(EIGHT_VALUES_EACH.length);
+  });
+
+  it("takes about 21 bytes a contact that nothing came of", () => {
+    const token = (i: number) => `e_${String(i).padStart(12, "0")}`;
+    const all = Array.from({ length: 11 }, (_, i) =>
+      contact({ token: token(i), at: NOW - i * 1000 * 3600 * 24 }),
+    );
+    const more = encodeContacts(all)!.length - encodeContacts(all.slice(0, 1))!.length;
+    expect(more / 10).toBeLessThan(21.5);
   });
 
   it("is read with no instant beyond what calendars know, so that none of them fails", () => {

@@ -5,7 +5,7 @@ import { decodeProfile, encodeProfile } from "../../src/members/profile-codec.js
 
 const AT = Date.parse("2026-06-15T12:00:00Z");
 const roundTrip = (id: string, profile: Profile): Profile =>
-  decodeProfile(id, Buffer.from(encodeProfile(id, profile)));
+  decodeProfile(id, encodeProfile(id, profile));
 
 const text = fc.string({ maxLength: 12 });
 const texts = fc.array(text, { maxLength: 3 });
@@ -61,7 +61,7 @@ describe("the stored form of a profile", () => {
     );
   });
 
-  it("reads what it wrote on a day in 2026", () => {
+  it("reads what it wrote on a day in 2026, when it was JSON", () => {
     const stored =
       '[16777479,1000,234,"Li Na","+8613812345678","li@example.com",["l","n"],' +
       '[[0,0,7,"form","app","sms"],["service",2,null,null,"sms"]]]';
@@ -103,8 +103,9 @@ describe("the stored form of a profile", () => {
       }),
     );
     const profile = { id: "m1", createdAt: AT, updatedAt: AT + 5, name: "Li Na", consents };
-    expect(encodeProfile("m1", profile)).toBe(
-      `[16777217,${AT},5,"Li Na",[[0,0,${AT},"web form","app","email","phone","sms"]]]`,
-    );
+    const written = encodeProfile("m1", profile).toString("latin1");
+    expect(written.match(/web form/g)).toHaveLength(1);
+    expect(written).not.toMatch(/name|consents|marketing|granted|phone/);
+    expect(written).toHaveLength(48);
   });
 });

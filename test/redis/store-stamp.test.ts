@@ -6,7 +6,8 @@ import {
   type RedisClient,
   whenReady,
 } from "../../src/redis/clients.js";
-import { memberKey, PARTITIONS, storeStampKey } from "../../src/redis/keys.js";
+import { memberKey, PARTITIONS, phoneContactsKey, storeStampKey } from "../../src/redis/keys.js";
+import { CONTACTS_RENAMED } from "../../src/redis/rename-contacts.js";
 import { openStore, readStamp, writeStamp } from "../../src/redis/store-stamp.js";
 import { type TestStore, testTarget } from "../support/redis.js";
 
@@ -51,6 +52,19 @@ describe("the store's stamp", () => {
     const first = await openStore(client, "any", LAYOUT);
     expect(await openStore(client, "any", LAYOUT + 1)).toEqual({ ...first, layout: LAYOUT + 1 });
     await expect(openStore(client, "any", LAYOUT)).rejects.toThrow(/store_incompatible/);
+  });
+
+  it("lets contacts of numbers count on under the name the newer layout has for them", async () => {
+    const phones = Array.from({ length: 50 }, (_, i) => `+86138001380${10 + i}`);
+    const stamp = await openStore(client, "any", CONTACTS_RENAMED - 1);
+    for (const phone of phones) await client.set(`contacts:{phone:${phone}}`, phone, "EX", 1_000);
+    await openStore(client, "any", CONTACTS_RENAMED);
+    for (const phone of phones) {
+      expect(await client.get(phoneContactsKey(phone))).toBe(phone);
+      expect(await client.ttl(phoneContactsKey(phone))).toBeGreaterThan(900);
+      expect(await client.exists(`contacts:{phone:${phone}}`)).toBe(0);
+    }
+    expect(await readStamp(client)).toEqual({ ...stamp, layout: CONTACTS_RENAMED });
   });
 
   it("refuses another number of partitions and a newer layout", async () => {
