@@ -1,6 +1,6 @@
 /**
  * Two projects over one suite: "redis" runs everything, each file with a private Redis of its own;
- * "cluster" runs the store suites again against one six-node Redis Cluster, file by file.
+ * "cluster" runs the store suites again, each worker against a six-node Redis Cluster of its own.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,14 +23,7 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { test: { ...common, name: "redis", include: ["test/**/*.test.ts"] } },
-      {
-        test: {
-          ...common,
-          name: "cluster",
-          include: storeSuites,
-          fileParallelism: false,
-        },
-      },
+      { test: { ...common, name: "cluster", include: storeSuites } },
     ],
   },
 });

@@ -1,4 +1,4 @@
-/** Once a run: compiles `dist` (tests start the real program) and starts the Cluster where asked. */
+/** Once a run: compiles `dist` (tests start the real program) and starts Clusters where asked. */
 import { spawnSync } from "node:child_process";
 import { closeSync, openSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -10,8 +10,8 @@ import { startTestCluster } from "./cluster.js";
 
 declare module "vitest" {
   export interface ProvidedContext {
-    /** Comma-separated nodes; undefined: every test file has a private Redis. */
-    clusterTarget: string | undefined;
+    /** One Cluster a worker, each as comma-separated nodes; none: every test file has a private Redis. */
+    clusterTargets: readonly string[];
   }
 }
 
@@ -24,12 +24,18 @@ export default async function setup(
   built ??= build();
   await built;
   if (project.name !== "cluster") {
-    project.provide("clusterTarget", undefined);
+    project.provide("clusterTargets", []);
     return undefined;
   }
-  const cluster = await startTestCluster();
-  project.provide("clusterTarget", cluster.target);
-  return cluster.stop;
+  const workers = Number(project.vitest.config.maxWorkers);
+  const clusters = await Promise.all(Array.from({ length: workers }, () => startTestCluster()));
+  project.provide(
+    "clusterTargets",
+    clusters.map(({ target }) => target),
+  );
+  return async () => {
+    await Promise.all(clusters.map(({ stop }) => stop()));
+  };
 }
 
 /** One compiler at a time, also between runs side by side: a half-written file must not be started. */

@@ -50,12 +50,13 @@ export async function startTestRedis(options: { maxmemoryMb?: number } = {}): Pr
 }
 
 /**
- * The store of this run: in the project "cluster" the shared Cluster, emptied; else a private Redis
- * of this file. Suites that should hold on both use this one.
+ * The store of this file: in the project "cluster" this worker's Cluster, emptied; else a private
+ * Redis. Suites that should hold on both use this one.
  */
 export async function testTarget(): Promise<TestStore> {
-  const nodes = inject("clusterTarget");
-  if (nodes === undefined) return startTestRedis();
+  const clusters = inject("clusterTargets");
+  if (clusters.length === 0) return startTestRedis();
+  const nodes = clusters[Number(process.env.VITEST_POOL_ID) - 1];
   await flushCluster(nodes);
   return { target: nodes, isCluster: true, stop: async () => undefined };
 }
