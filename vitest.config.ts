@@ -16,7 +16,9 @@ const common = {
 const storeSuites = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((file) => file.endsWith(".test.ts"))
   .map((file) => join("test", file))
-  .filter((file) => /testTarget\(|support\/(world|core)\.js/.test(readFileSync(file, "utf8")));
+  .filter((file) =>
+    /testTarget\(|useClient\(|support\/(world|core)\.js/.test(readFileSync(file, "utf8")),
+  );
 
 export default defineConfig({
   test: {

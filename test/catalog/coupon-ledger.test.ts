@@ -1,36 +1,23 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { CouponLedger, personalCoupons } from "../../src/catalog/coupon-ledger.js";
 import { createRedeem } from "../../src/events/redeem-coupon.js";
 import type { MemberRecord } from "../../src/members/member-store.js";
 import { OfferStore } from "../../src/members/offer-store.js";
 import { decodeOffers, encodeOffers } from "../../src/members/sticky-offers.js";
-import {
-  closeRedis,
-  connectRedis,
-  type RedisClient,
-  scanKeys,
-  whenReady,
-} from "../../src/redis/clients.js";
+import { type RedisClient, scanKeys } from "../../src/redis/clients.js";
+import { useClient } from "../support/client.js";
 import { flush, idElsewhere, openTestCore, type TestCore } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 
 const NOW = Date.now();
 const DAY_MS = 86_400_000;
-let redis: TestStore;
 let client: RedisClient;
 let ledger: CouponLedger;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
+useClient((connected) => {
+  client = connected;
   ledger = new CouponLedger(client);
 });
 beforeEach(() => flush(client));
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
-});
 
 const coupon = (over = {}) => ({ id: "c{1}%", budget: 5, ...over });
 const page = { limit: 100 };

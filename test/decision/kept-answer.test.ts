@@ -1,14 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { DecideDependencies } from "../../src/decision/decide.js";
 import { MemberReader } from "../../src/decision/member-reader.js";
 import { OfferStore } from "../../src/members/offer-store.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import type { RedisClient } from "../../src/redis/clients.js";
 import { callKey, partitionOf } from "../../src/redis/keys.js";
+import { useClient } from "../support/client.js";
 import { flush, openTestCore, type TestCore } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 import { aCoupon, aProduct, ask, config, dependenciesOf } from "./a-decider.js";
 
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
 let dependencies: DecideDependencies;
@@ -24,20 +23,14 @@ const again = (more: Parameters<typeof ask>[1] = {}) => ask(dependencies, { ...c
 const sells = ({ suggestions }: Awaited<ReturnType<typeof ask>>) =>
   suggestions.some(({ kind }) => kind !== "care");
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);
   core = openTestCore(client);
   await core.members.put("m", profile);
   dependencies = decider();
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
 });
 
 function decider(coupons = [aCoupon("ten", { amountOff: 10 })]) {

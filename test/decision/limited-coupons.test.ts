@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { CouponLedger } from "../../src/catalog/coupon-ledger.js";
 import type { Coupon } from "../../src/catalog/records.js";
 import type { DecideDependencies } from "../../src/decision/decide.js";
@@ -8,32 +8,25 @@ import type { Recordable } from "../../src/decision/record.js";
 import { CuecardError } from "../../src/errors.js";
 import { OfferStore } from "../../src/members/offer-store.js";
 import { decodeOffers } from "../../src/members/sticky-offers.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import type { RedisClient } from "../../src/redis/clients.js";
+import { useClient } from "../support/client.js";
 import { flush, idElsewhere, openTestCore, type TestCore } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 import { aCoupon, aProduct, ask, config, dependenciesOf } from "./a-decider.js";
 
 const real = { context: { now: undefined }, placement: "home" };
 const HOUR_MS = 3_600_000;
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
 let ledger: CouponLedger;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);
   core = openTestCore(client);
   ledger = new CouponLedger(client);
   await core.members.put("m", { name: "M" });
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
 });
 
 const ten = (more: Partial<Coupon> = {}) => aCoupon("ten", { amountOff: 10, ...more });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { RecommendationRequest } from "../../src/decision/answer.js";
 import type { DecideDependencies } from "../../src/decision/decide.js";
 import { MemberReader } from "../../src/decision/member-reader.js";
@@ -9,10 +9,10 @@ import { CuecardError } from "../../src/errors.js";
 import { decodeRecord } from "../../src/events/log-record.js";
 import { decodeContacts } from "../../src/members/contacts.js";
 import { OfferStore } from "../../src/members/offer-store.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import type { RedisClient } from "../../src/redis/clients.js";
+import { useClient } from "../support/client.js";
 import { aPolicy, onceADay } from "../support/contacts.js";
 import { flush, openTestCore, type TestCore } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 import { aCoupon, aProduct, ask, config, dependenciesOf, granted } from "./a-decider.js";
 
 const PHONE = "+8613800138000";
@@ -29,23 +29,16 @@ const oncePerOffer = aPolicy({
   caps: [{ per: "phone", offer: true, max: 1, window: { rolling: "24h" } }],
 });
 
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);
   core = openTestCore(client);
   for (const id of ["m", "n"]) await core.members.put(id, profile);
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
 });
 
 /** Over the real stores, but for the parts a test replaces. */

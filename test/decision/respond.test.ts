@@ -1,24 +1,18 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config.js";
 import type { DecisionRecord } from "../../src/decision/record.js";
 import { type RespondDependencies, respond } from "../../src/decision/respond.js";
 import { CuecardError } from "../../src/errors.js";
 import { EventLog } from "../../src/events/event-log.js";
 import { newDecisionId } from "../../src/members/decision-id.js";
-import {
-  closeRedis,
-  connectRedis,
-  mastersOf,
-  type RedisClient,
-  whenReady,
-} from "../../src/redis/clients.js";
+import { mastersOf, type RedisClient } from "../../src/redis/clients.js";
 import { partitionOf } from "../../src/redis/keys.js";
+import { useClient } from "../support/client.js";
 import { flush, idElsewhere, logOf, openTestCore, type TestCore } from "../support/core.js";
-import { type TestStore, temporaryDir, testTarget } from "../support/redis.js";
+import { temporaryDir } from "../support/redis.js";
 
 const DAY_MS = 86_400_000;
 const { placements } = loadConfig({});
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
 let effects: string[];
@@ -32,10 +26,8 @@ const aRecord = (id: string, member: string | null): DecisionRecord =>
     shown: [{ product: "tea", channel: "phone" }],
   }) as unknown as DecisionRecord;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);
@@ -54,10 +46,6 @@ beforeEach(async () => {
     laterMs: DAY_MS,
     suppress: async () => undefined,
   };
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
 });
 
 const aDecision = (at: number): string => newDecisionId(partitionOf("m1"), at);

@@ -1,33 +1,21 @@
 import { rmSync } from "node:fs";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { archiveLog } from "../../src/events/archive.js";
 import { EventLog } from "../../src/events/event-log.js";
 import type { LoggedRecord, ReadOptions } from "../../src/events/log-reader.js";
 import { encodeRecord, type LogRecord } from "../../src/events/log-record.js";
-import {
-  closeRedis,
-  connectRedis,
-  mastersOf,
-  type RedisClient,
-  whenReady,
-} from "../../src/redis/clients.js";
+import { mastersOf, type RedisClient } from "../../src/redis/clients.js";
 import { groupedPipeline } from "../../src/redis/grouped.js";
 import { logKey, memberKey, partitionOf } from "../../src/redis/keys.js";
-import { type TestStore, temporaryDir, testTarget } from "../support/redis.js";
+import { useClient } from "../support/client.js";
+import { temporaryDir } from "../support/redis.js";
 
-let redis: TestStore;
 let client: RedisClient;
 let dataDir: string;
 let log: EventLog;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await Promise.all(mastersOf(client).map((node) => node.flushall()));

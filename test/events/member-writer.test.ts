@@ -1,11 +1,12 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { MemberEvent } from "../../src/events/event.js";
 import type { PendingEvent, WriteGroup } from "../../src/events/member-writer.js";
 import { EMPTY_STATE, encodeState, type FeatureState, fold } from "../../src/features/state.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import type { RedisClient } from "../../src/redis/clients.js";
 import { dedupeKey, partitionOf } from "../../src/redis/keys.js";
 import { aPurchase, eventArbitrary } from "../support/builders.js";
+import { useClient } from "../support/client.js";
 import {
   dump,
   dyingStore,
@@ -18,20 +19,12 @@ import {
   stateOf,
   type TestCore,
 } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);

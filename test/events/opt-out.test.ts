@@ -1,20 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import { beforeEach, describe, expect, it } from "vitest";
+import type { RedisClient } from "../../src/redis/clients.js";
 import { DAY_MS } from "../support/builders.js";
+import { useClient } from "../support/client.js";
 import { flush, openTestCore, type TestCore } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);

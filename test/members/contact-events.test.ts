@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { EventLog } from "../../src/events/event-log.js";
 import { Ingest } from "../../src/events/ingest.js";
 import { rebuild } from "../../src/events/rebuild.js";
@@ -6,32 +6,26 @@ import { followComponent, readComponent } from "../../src/events/replay.js";
 import { combineProfiles } from "../../src/members/combine-profiles.js";
 import { type Contact, decodeContacts } from "../../src/members/contacts.js";
 import { unmerge } from "../../src/members/unmerge.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import type { RedisClient } from "../../src/redis/clients.js";
 import { memberKey, phoneContactsKey } from "../../src/redis/keys.js";
+import { useClient } from "../support/client.js";
 import { claim } from "../support/contacts.js";
 import { flush, idElsewhere, openTestCore, type TestCore } from "../support/core.js";
-import { type TestStore, temporaryDir, testTarget } from "../support/redis.js";
+import { temporaryDir } from "../support/redis.js";
 import { codec } from "../support/world.js";
 
 const NOW = Date.now();
 const PHONE = "+8613800138000";
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);
   core = openTestCore(client);
   await core.members.put("m1", { name: "m1", phone: PHONE });
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
 });
 
 const of = async (id: string): Promise<Contact[]> =>

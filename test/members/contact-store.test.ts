@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import type { CapConfig } from "../../src/config.js";
 import type { ContactStore } from "../../src/members/contact-store.js";
 import {
@@ -12,35 +12,28 @@ import {
   unionContacts,
 } from "../../src/members/contacts.js";
 import type { ContactPolicy } from "../../src/policy/contact-policy.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import type { RedisClient } from "../../src/redis/clients.js";
 import { memberKey, partitionOf, phoneContactsKey } from "../../src/redis/keys.js";
 import { pack } from "../../src/redis/msgpack.js";
+import { useClient } from "../support/client.js";
 import { aPolicy, claim, onceADay, openContacts } from "../support/contacts.js";
 import { flush, idElsewhere, openTestCore, type TestCore } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 
 const NOW = Date.now();
 const DAY_MS = 86_400_000;
 const PHONE = "+8613800138000";
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
 let contacts: ContactStore;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);
   core = openTestCore(client);
   contacts = openContacts(client, (from) => core.members.finishMerge(from));
   for (const id of ["m1", "m2"]) await core.members.put(id, { name: id });
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
 });
 
 const of = async (id: string): Promise<Contact[]> =>

@@ -1,30 +1,17 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { encodeRecord } from "../../src/events/log-record.js";
 import { IdentityStore } from "../../src/members/identity.js";
 import { MemberStore } from "../../src/members/member-store.js";
 import { Members } from "../../src/members/members.js";
-import {
-  closeRedis,
-  connectRedis,
-  type RedisClient,
-  scanKeys,
-  whenReady,
-} from "../../src/redis/clients.js";
+import { type RedisClient, scanKeys } from "../../src/redis/clients.js";
 import { identityKeyPattern } from "../../src/redis/keys.js";
+import { useClient } from "../support/client.js";
 import { DEDUPE_DAYS, openTestCore } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 import { mergeStates } from "../support/world.js";
 
-let redis: TestStore;
 let client: RedisClient;
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
+useClient((connected) => {
+  client = connected;
 });
 
 /** A store on which something else happens right before the next writes, one after the other. */

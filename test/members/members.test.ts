@@ -1,11 +1,12 @@
 import fc from "fast-check";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { encodeRecord } from "../../src/events/log-record.js";
 import { encodeState } from "../../src/features/state.js";
 import { isUnfinished, MemberStore } from "../../src/members/member-store.js";
 import type { Consent, MemberInput } from "../../src/members/profile.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import type { RedisClient } from "../../src/redis/clients.js";
 import { aPurchase } from "../support/builders.js";
+import { useClient } from "../support/client.js";
 import {
   DEDUPE_DAYS,
   dump,
@@ -19,20 +20,12 @@ import {
   stateOf,
   type TestCore,
 } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 
-let redis: TestStore;
 let client: RedisClient;
 let core: TestCore;
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(async () => {
   await flush(client);

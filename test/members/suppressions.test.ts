@@ -1,31 +1,24 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { decodeRecord, encodeRecord } from "../../src/events/log-record.js";
 import { MemberStore } from "../../src/members/member-store.js";
 import { suppressionIdentityOf } from "../../src/members/suppression-identity.js";
 import { type SuppressionOptions, Suppressions } from "../../src/members/suppressions.js";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import type { RedisClient } from "../../src/redis/clients.js";
 import {
   logKey,
   partitionOf,
   suppressionsChangesKey,
   suppressionsKey,
 } from "../../src/redis/keys.js";
+import { useClient } from "../support/client.js";
 import { dump, flush } from "../support/core.js";
-import { type TestStore, testTarget } from "../support/redis.js";
 
-let redis: TestStore;
 let client: RedisClient;
 const opened: Suppressions[] = [];
 
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
+useClient((connected) => {
+  client = connected;
 });
 beforeEach(() => flush(client));
 afterEach(() => {

@@ -1,20 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { closeRedis, connectRedis, type RedisClient, whenReady } from "../../src/redis/clients.js";
+import { expect, it } from "vitest";
+import type { RedisClient } from "../../src/redis/clients.js";
 import { PackedList } from "../../src/redis/packed-list.js";
 import { defineScript, runScript } from "../../src/redis/scripts.js";
-import { type TestStore, testTarget } from "../support/redis.js";
+import { useClient } from "../support/client.js";
 
-let redis: TestStore;
 let client: RedisClient;
-beforeAll(async () => {
-  redis = await testTarget();
-  client = connectRedis(redis.target, "work");
-  await whenReady(client, 10_000);
-});
-afterAll(async () => {
-  closeRedis(client);
-  await redis.stop();
+useClient((connected) => {
+  client = connected;
 });
 
 /** Numbers come back as texts, so that none is cut to a whole 64-bit one on the way. */
