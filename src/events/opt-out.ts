@@ -1,5 +1,6 @@
 /** What an `opt_out` event changes beside being counted: consent, and for all channels the list. */
 import { isCuecardError } from "../errors.js";
+import { channelCalled, plain } from "../members/consent-words.js";
 import type { MemberInput } from "../members/profile.js";
 import type { SuppressionIdentity } from "../members/suppression-identity.js";
 import type { Suppressed } from "../members/suppressions.js";
@@ -14,26 +15,12 @@ export interface OptOutParts {
 
 export type OptOut = (subject: string, event: MemberEvent) => Promise<void>;
 
-/** What people and their systems call a channel. What is not plain stays out: it then means all of them. */
-const CALLED: Readonly<Record<string, string>> = {
-  telephone: "phone",
-  tel: "phone",
-  call: "phone",
-  calls: "phone",
-  voice: "phone",
-  text: "sms",
-  texts: "sms",
-  "e-mail": "email",
-};
 /** The one purpose that guards ask about. */
 const MARKETING = "marketing";
 
-const plain = (text: string): string => text.trim().toLowerCase();
-
 /** The declared channel that is meant; null: all. An unclear no is a no to everything. */
 function channelMeant(said: string, declared: readonly string[]): string | null {
-  const word = plain(said);
-  const name = Object.hasOwn(CALLED, word) ? CALLED[word]! : word;
+  const name = channelCalled(said);
   return declared.find((id) => id === said) ?? declared.find((id) => plain(id) === name) ?? null;
 }
 

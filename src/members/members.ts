@@ -305,10 +305,9 @@ export class Members {
       at: Math.min(mark.at ?? now, now),
     }));
     // A word from the future would outweigh every later one.
-    const consents = input.consents?.map((consent) => ({
-      ...consent,
-      at: Math.min(consent.at ?? now, now),
-    }));
+    const consents = input.consents?.map((consent) =>
+      consent.at === undefined ? consent : { ...consent, at: Math.min(consent.at, now) },
+    );
     return {
       ...input,
       ...phone,

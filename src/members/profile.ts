@@ -8,7 +8,8 @@ export const consentSchema = z.strictObject({
   at: z
     .union([z.number().int(), z.iso.datetime({ offset: true })])
     .transform((value) => (typeof value === "number" ? value : Date.parse(value)))
-    .optional(),
+    .optional()
+    .describe("When it was said. Absent: now, but a yes without a time lifts no earlier no."),
   source: z.string().max(200).optional(),
 });
 export type Consent = z.infer<typeof consentSchema>;

@@ -1,6 +1,7 @@
 /** A member's own part of a profile: what it says after a write. */
 import { latestConsents, latestPhoneMarks } from "./combine-profiles.js";
-import type { MemberInput, Profile } from "./profile.js";
+import { isWordOn } from "./consent-words.js";
+import type { Consent, MemberInput, Profile } from "./profile.js";
 
 /** Somebody of whom nothing was written yet: any word written counts as later. */
 export const blank = (id: string, input: MemberInput = {}): Profile => ({
@@ -23,9 +24,10 @@ export function writtenPart(
   const { createdAt, updatedAt: _, merged: __, ...rest } = known ?? blank(id);
   const kept = base(rest);
   const attributes = { ...kept.attributes, ...given.attributes };
-  const consents = latestConsents([...(kept.consents ?? []), ...(given.consents ?? [])]);
-  const phoneMarks = latestPhoneMarks([...(kept.phoneMarks ?? []), ...(given.phoneMarks ?? [])]);
   const now = Date.now();
+  const told = (given.consents ?? []).map((one) => timed(one, rest.consents ?? [], now));
+  const consents = latestConsents([...(kept.consents ?? []), ...told]);
+  const phoneMarks = latestPhoneMarks([...(kept.phoneMarks ?? []), ...(given.phoneMarks ?? [])]);
   return {
     ...kept,
     ...given,
@@ -36,6 +38,20 @@ export function writtenPart(
     createdAt: known === undefined ? now : createdAt,
     updatedAt: now,
   };
+}
+
+/**
+ * A word without a time is of now. Not so a yes to what there is a word on already: lists are sent again
+ * every night, and one that still says yes must not lift what the member told us since.
+ */
+function timed(word: Consent, known: readonly Consent[], now: number): Consent {
+  if (word.at !== undefined) return word;
+  if (word.status !== "granted") return { ...word, at: now };
+  const { channel, purpose } = word;
+  const before = known.filter((one) => isWordOn(one, channel, purpose));
+  if (before.length === 0) return { ...word, at: now };
+  const latest = Math.max(...before.map(({ at = 0 }) => at));
+  return latest === 0 ? word : { ...word, at: latest };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Whether a member agreed: by channel, purpose and jurisdiction, on the latest word we have. */
 import type { ChannelConfig } from "../config.js";
 import { latestConsents } from "../members/combine-profiles.js";
+import { isWordOn } from "../members/consent-words.js";
 import { regionOfPhone } from "../members/phone-zones.js";
 import type { Consent, Profile } from "../members/profile.js";
 import { countryOf } from "./calling-window.js";
@@ -48,17 +49,15 @@ export function jurisdictionOf(profile: Profile | null, phone?: string): string 
   return own;
 }
 
-/** The latest word on exactly this channel and purpose, with its `at` and `source`: the proof. */
+/** The latest word on this channel and purpose, with its `at` and `source`: the proof. */
 export function consentOf(
   profile: Profile | null,
   channel: string,
   purpose: string,
 ): Consent | undefined {
-  const words = profile?.consents?.filter(
-    (consent) => consent.channel === channel && consent.purpose === purpose,
-  );
+  const words = profile?.consents?.filter((consent) => isWordOn(consent, channel, purpose));
   if (words === undefined || words.length < 2) return words?.[0];
-  return latestConsents(words)![0];
+  return latestConsents(words.map((consent) => ({ ...consent, channel, purpose })))![0];
 }
 
 /**

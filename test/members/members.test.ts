@@ -4,6 +4,7 @@ import { encodeRecord } from "../../src/events/log-record.js";
 import { encodeState } from "../../src/features/state.js";
 import { isUnfinished, MemberStore } from "../../src/members/member-store.js";
 import type { Consent, MemberInput } from "../../src/members/profile.js";
+import { consentOf } from "../../src/policy/consent.js";
 import type { RedisClient } from "../../src/redis/clients.js";
 import { aPurchase } from "../support/builders.js";
 import { useClient } from "../support/client.js";
@@ -231,6 +232,26 @@ describe("consents", () => {
       await put(a, { consents });
       expect(await statusOf()).toEqual(["denied"]);
     }
+  });
+
+  it("that say yes in every night's list, without a time, lift no refusal told since", async () => {
+    const yes = { channel: "sms", purpose: "marketing", status: "granted" as const };
+    await put(a, { consents: [{ ...yes, at: 1 }] });
+    for (const [i, channel] of ["sms", "SMS", "all"].entries()) {
+      await patch(a, { consents: [{ ...yes, channel, status: "revoked", at: 1000 * i + 10 }] });
+      await put(a, { consents: [yes] });
+      await patch(a, { consents: [yes] });
+      expect(consentOf(await profileOf(a), "sms", "marketing")!.status).toBe("revoked");
+      await patch(a, { consents: [{ ...yes, at: 1000 * i + 11 }] });
+      expect(consentOf(await profileOf(a), "sms", "marketing")!.status).toBe("granted");
+    }
+  });
+
+  it("said again without a time keep the time they had", async () => {
+    const yes = { channel: "sms", purpose: "marketing", status: "granted" as const };
+    await put(a, { consents: [{ ...yes, at: 1000 }] });
+    await put(a, { consents: [yes] });
+    expect((await profileOf(a)).consents).toEqual([word("granted", 1000)]);
   });
 
   it("from the future count as of now, so that a refusal tomorrow still counts", async () => {

@@ -51,6 +51,26 @@ describe("a consent", () => {
     }
   });
 
+  it("refused in other words closes it all the same, granted in other words opens nothing", () => {
+    const said = [
+      { channel: "SMS" },
+      { channel: " Text " },
+      { channel: "all" },
+      { channel: "*", purpose: "any" },
+      { purpose: "Marketing" },
+    ];
+    for (const other of said) {
+      expect(bar([word("revoked", other)], byDefault)).toBe("consent_refused");
+      expect(bar([word("granted", other)])).toBe("consent_missing");
+      const later = word("revoked", { ...other, at: 2 });
+      expect(bar([word("granted"), later])).toBe("consent_refused");
+      expect(bar([word("granted", { at: 3 }), later])).toBeNull();
+    }
+    for (const channel of ["post", "fax", "smsx", ""]) {
+      expect(bar([word("granted"), word("revoked", { channel, at: 2 })])).toBeNull();
+    }
+  });
+
   it("is assumed only where the channel says so and the law is known and not China's", () => {
     for (const jurisdiction of ["DE", "US-FL", "HK"]) {
       expect(bar(undefined, byDefault, jurisdiction)).toBeNull();
