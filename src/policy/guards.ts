@@ -13,7 +13,7 @@ import type { FeatureState } from "../features/state.js";
 import type { Contact } from "../members/contacts.js";
 import type { Profile } from "../members/profile.js";
 import { countryOf, isOpenAt, nextOpening, windowFor } from "./calling-window.js";
-import { consentBar } from "./consent.js";
+import { consentBar, jurisdictionOf } from "./consent.js";
 import type { ContactPolicy } from "./contact-policy.js";
 import type { BarCode } from "./guard-texts.js";
 
@@ -155,14 +155,25 @@ const zoneUnknown: ChannelGuard = ({ zones }, channel, use) =>
 /** Guards 3 and 6: on the called party's clock, in every zone they may be in. */
 const outsideWindow: ChannelGuard = (subject, channel, use, { config }) => {
   if (!startsContact(channel, use)) return null;
-  const { zones, jurisdiction } = subject;
-  const { instants } = use;
-  const window = windowFor(config.callingWindows, jurisdiction);
-  if (window === null) return bar("window_missing");
-  const closed = instants.find((at) => !isOpenAt(window, zones, at));
-  if (closed === undefined) return null;
-  return bar("outside_window", nextOpening(window, zones, closed)?.from ?? null);
+  for (const law of lawsOf(subject, channel)) {
+    const window = windowFor(config.callingWindows, law);
+    if (window === null) return bar("window_missing");
+    const closed = use.instants.find((at) => !isOpenAt(window, subject.zones, at));
+    if (closed === undefined) continue;
+    return bar("outside_window", nextOpening(window, subject.zones, closed)?.from ?? null);
+  }
+  return null;
 };
+
+/** The member's, and that of the number they were asked for by, which may lie in another state. */
+function lawsOf(
+  { profile, jurisdiction, asked = null }: GuardSubject,
+  channel: ChannelConfig,
+): (string | null)[] {
+  if (asked === null || addressOf(channel) !== "phone") return [jurisdiction];
+  const ofNumber = jurisdictionOf(profile, asked);
+  return ofNumber === jurisdiction ? [jurisdiction] : [jurisdiction, ofNumber];
+}
 
 /** Guard 5. */
 const capped: ChannelGuard = (subject, channel, use, { contactPolicy }) => {

@@ -218,6 +218,10 @@ describe("guards 3 and 4, the called party's clock", () => {
       "3 outside_window",
     ]);
     expect(openFor(someone(), outbound(), own)).toEqual(ALL);
+    // Called on a number in Florida; their e-mails go by their own state.
+    const inFlorida = someone({ asked: "+13052345678" });
+    const byPhone = new Set(["phone", "sms"]);
+    expect(openFor(inFlorida, outbound(), own)).toEqual(ALL.filter((id) => !byPhone.has(id)));
     const china = someone({ jurisdiction: "CN", zones: ["Asia/Shanghai"] });
     const day = outbound(Date.parse("2026-06-10T12:00:00+08:00"));
     expect(codesFor(china, day)).toEqual(["3 window_missing"]);
