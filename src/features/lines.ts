@@ -2,7 +2,7 @@
 import { fingerprint40 } from "../redis/keys.js";
 import type { Family } from "./family.js";
 import { type HistoryLine, LINES_KEPT } from "./history.js";
-import { daysSince, gapsOf, roundQuantity, secondsOf, timesOf } from "./packed.js";
+import { daysSince, gapsOf, roundQuantity, secondsOf, timesOf, unreadable } from "./packed.js";
 
 export type LinesState = readonly HistoryLine[];
 
@@ -103,6 +103,7 @@ export const lines: Family<LinesState> = {
     const state = new Array<HistoryLine>(count);
     for (let i = 0; i < count; i++) {
       const back = repeats[i]!;
+      if (back > i) throw unreadable();
       const product = back === 0 ? reader.u40() : state[i - back]!.product;
       const coded = quantities[i]!;
       const quantity = head < FRACTIONAL ? coded + 1 : quantityOf(coded);

@@ -3,7 +3,7 @@
  * are told by them; those that no line tells follow as differences.
  */
 import type { HistoryLine } from "./history.js";
-import { gapsOf, type PackedReader, type PackedWriter, timesOf } from "./packed.js";
+import { gapsOf, type PackedReader, type PackedWriter, timesOf, unreadable } from "./packed.js";
 
 /** Epoch seconds, newest first, each once. */
 function instantsOf(lines: readonly HistoryLine[]): number[] {
@@ -41,6 +41,7 @@ export function writeOrderTimes(
   writer.ints(gapsOf(others));
 }
 
+/** Throws `store_incompatible` where it names a line that is not there. */
 export function readOrderTimes(reader: PackedReader, lines: readonly HistoryLine[]): number[] {
   const times: number[] = [];
   const told = reader.varint();
@@ -48,8 +49,9 @@ export function readOrderTimes(reader: PackedReader, lines: readonly HistoryLine
     const instants = instantsOf(lines);
     let next = 0;
     for (const step of reader.ints(told)) {
-      times.push(instants[next + step]!);
-      next += step + 1;
+      next += step;
+      if (next >= instants.length) throw unreadable();
+      times.push(instants[next++]!);
     }
   }
   const others = reader.varint();

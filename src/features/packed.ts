@@ -9,6 +9,8 @@ const HALF = 2 ** HALF_BITS;
 const MAX_INT32 = 2 ** 31 - 1;
 /** Of a quotient, written at once. */
 const ONES = 16;
+/** More values than any list of a state has: a count read beyond it is not one. */
+const INTS_MAX = 4096;
 
 /** Grows nothing: a state is bounded far below the capacity, and a `RangeError` would be a bug. */
 export class PackedWriter {
@@ -17,8 +19,11 @@ export class PackedWriter {
   private pending = 0;
   private waiting = 0;
 
+  /** Of whatever an encoding that failed half-way left, too: the next member's is not to suffer. */
   reset(): void {
     this.offset = 0;
+    this.pending = 0;
+    this.waiting = 0;
   }
 
   /** A copy of what was written since `reset`. */
@@ -153,6 +158,7 @@ export class PackedReader {
 
   /** `count` integers as `PackedWriter.ints` wrote them. */
   ints(count: number): number[] {
+    if (!(count >= 0 && count <= INTS_MAX)) throw unreadable();
     const values = new Array<number>(count);
     const code = this.u8();
     if (code === ONLY_ZEROS) return values.fill(0);
@@ -180,12 +186,13 @@ export class PackedReader {
   private need(bytes: number): number {
     const start = this.offset;
     this.offset += bytes;
-    if (this.offset > this.buffer.length) {
-      throw new CuecardError("store_incompatible", "a packed member state is cut short");
-    }
+    if (this.offset > this.buffer.length) throw unreadable();
     return start;
   }
 }
+
+export const unreadable = (): CuecardError =>
+  new CuecardError("store_incompatible", "a packed member state is cut short or not readable");
 
 /** Highest bit first. Beyond the end it reads zeros; `end` tells how far it came. */
 class BitReader {

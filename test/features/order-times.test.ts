@@ -32,6 +32,12 @@ describe("times of orders in packed state", () => {
     expect(pack(times, [])).toHaveLength(40);
   });
 
+  it("are refused where they name a line that is not there", () => {
+    const packed = pack([1_700_000_020, 1_700_000_010], [1_700_000_020, 1_700_000_010]);
+    const fewer = linesAt([1_700_000_020]);
+    expect(() => readOrderTimes(new PackedReader(packed), fewer)).toThrow(/store_incompatible/);
+  });
+
   it("are read from a state packed in layout 3", () => {
     // Four orders, one of them without lines and one in two parts, and a complaint.
     const packed =

@@ -53,6 +53,20 @@ describe("packed integers", () => {
     expect(roundTrip(days).bytes).toBeLessThanOrEqual(1 + 64 * (22 / 8));
   });
 
+  it("are written as ever after an encoding that went wrong", () => {
+    const values = [7, 9_000];
+    writer.reset();
+    writer.ints([Number.NaN]);
+    expect(roundTrip(values).values).toEqual(values);
+  });
+
+  it("are refused when they are more than any list has, or fewer than none", () => {
+    for (const count of [-1, 2 ** 31, Number.NaN]) {
+      const reader = new PackedReader(Buffer.from([0xff]));
+      expect(() => reader.ints(count)).toThrow(/store_incompatible/);
+    }
+  });
+
   it("are refused when cut short", () => {
     writer.reset();
     writer.ints(Array.from({ length: 20 }, (_, i) => i * 1_000));

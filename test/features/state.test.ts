@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { isCuecardError } from "../../src/errors.js";
 import { EVENT_TYPES, type EventType } from "../../src/events/event.js";
 import { createFeatureSchema } from "../../src/features/feature-schema.js";
 import {
@@ -183,6 +184,24 @@ describe("feature state", () => {
     newer[0] = 255;
     expect(() => decodeState(newer)).toThrow(/store_incompatible/);
     expect(() => decodeState(packed.subarray(0, packed.length - 3))).toThrow(/store_incompatible/);
+  });
+
+  it("refuses altered bytes as such, or reads some state from them", () => {
+    const events = Array.from({ length: 6 }, (_, i) => aPurchase(i, ["p1", `p${i}`]));
+    const packed = encodeState(foldAll(events));
+    const said = new Set<string>();
+    for (let at = 3; at < packed.length; at++) {
+      for (let bit = 0; bit < 8; bit++) {
+        const altered = Buffer.from(packed);
+        altered[at]! ^= 1 << bit;
+        try {
+          decodeState(altered);
+        } catch (error) {
+          said.add(isCuecardError(error) ? error.code : String(error));
+        }
+      }
+    }
+    expect([...said]).toEqual(["store_incompatible"]);
   });
 
   it("keeps the latest 64 purchase lines, newest first", () => {
