@@ -1,8 +1,10 @@
 /**
  * A profile as the member's hash holds it: one MessagePack array of a mask and the values it names,
  * because names of fields, equal consents and quotes were more than half of it. The forms before that
- * are still read: the same array as JSON, and the profile as JSON.
+ * are still read: the same array as JSON (still written of texts with half a character in them, which
+ * MessagePack cannot say), and the profile as JSON.
  */
+import { CuecardError } from "../errors.js";
 import { pack, unpack } from "../redis/msgpack.js";
 import { COMMON_CHANNELS } from "./common-channels.js";
 import type { Consent, Profile } from "./profile.js";
@@ -36,6 +38,8 @@ const STATUSES = ["granted", "denied", "revoked"] as const satisfies readonly Co
 const COMMON_PURPOSE = "marketing";
 /** How JSON begins, and MessagePack of an array never does. */
 const JSON_STARTS = [0x5b, 0x7b];
+/** How JSON says a surrogate without its other half. */
+const HALF = /\\ud[89a-f]/;
 
 /** Consents behind one another that differ only in their channel. 0: the common purpose. */
 type ConsentRun = [
@@ -47,13 +51,21 @@ type ConsentRun = [
 ];
 
 /** `id`: of the member whose hash it is for. */
-export const encodeProfile = (id: string, profile: Profile): Buffer => pack(packed(id, profile));
+export function encodeProfile(id: string, profile: Profile): Buffer {
+  const values = packed(id, profile);
+  const json = JSON.stringify(values);
+  return HALF.test(json) ? Buffer.from(json) : pack(values);
+}
 
-/** What `encodeProfile` wrote, now or before. */
+/** What `encodeProfile` wrote, now or before. Throws `store_incompatible` on anything else. */
 export function decodeProfile(id: string, stored: Buffer): Profile {
   const isJson = JSON_STARTS.includes(stored[0]!);
-  const value: unknown = isJson ? JSON.parse(stored.toString()) : unpack(stored);
-  return Array.isArray(value) ? unpacked(id, value) : (value as Profile);
+  try {
+    const value: unknown = isJson ? JSON.parse(stored.toString()) : unpack(stored);
+    return isJson && !Array.isArray(value) ? (value as Profile) : unpacked(id, value as unknown[]);
+  } catch (cause) {
+    throw new CuecardError("store_incompatible", "a member's profile is not readable", { cause });
+  }
 }
 
 function packed(id: string, profile: Profile): unknown[] {
@@ -86,7 +98,7 @@ function unpacked(id: string, values: readonly unknown[]): Profile {
   const mask = values[0] as number;
   const createdAt = values[1] as number;
   const profile: Record<string, unknown> = {};
-  profile.id = mask & OTHER_ID ? values[values.length - 1] : id;
+  profile.id = id;
   profile.createdAt = createdAt;
   profile.updatedAt = createdAt + (values[2] as number);
   let next = 3;
@@ -95,8 +107,11 @@ function unpacked(id: string, values: readonly unknown[]): Profile {
   }
   if (mask & CONSENTS) profile.consents = consentsOf(values[next++] as ConsentRun[]);
   if (mask & MERGED) {
-    profile.merged = (values[next] as unknown[][]).map((part) => unpacked(id, part));
+    profile.merged = (values[next++] as unknown[][]).map((part) => unpacked(id, part));
   }
+  if (mask & OTHER_ID) profile.id = values[next++];
+  // Else some value stands for another, and what protects the member may be missing.
+  if (next !== values.length) throw new RangeError("the mask names other values");
   return profile as unknown as Profile;
 }
 

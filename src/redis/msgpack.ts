@@ -1,7 +1,13 @@
 /** MessagePack as scripts read and write it: plain arrays, maps, texts and numbers. */
 import { Packr } from "msgpackr";
 
-const packr = new Packr({ useRecords: false, variableMapSize: true, int64AsType: "number" });
+// Not by `toJSON`: an attribute may be called so, and is no function.
+const packr = new Packr({
+  useRecords: false,
+  variableMapSize: true,
+  int64AsType: "number",
+  useToJSON: false,
+});
 
 export const pack = (value: unknown): Buffer => packr.pack(value);
 

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Consent, Profile } from "../../src/members/profile.js";
 import { decodeProfile, encodeProfile } from "../../src/members/profile-codec.js";
+import { pack, unpack } from "../../src/redis/msgpack.js";
 
 const AT = Date.parse("2026-06-15T12:00:00Z");
 const roundTrip = (id: string, profile: Profile): Profile =>
@@ -59,6 +60,36 @@ describe("the stored form of a profile", () => {
         expect(roundTrip("m1", profile)).toEqual(profile);
       }),
     );
+  });
+
+  it("gives back attributes named as what every object has", () => {
+    const attributes = { constructor: "x", toJSON: "y", hasOwnProperty: 1, length: 2 };
+    const profile = { id: "m1", createdAt: AT, updatedAt: AT, attributes };
+    expect(roundTrip("m1", profile)).toEqual(profile);
+  });
+
+  it("gives back texts with half a character in them, which JSON can bring", () => {
+    const half = (n: number): string => "\ud83d".padEnd(n, "李");
+    const profile: Profile = {
+      ...{ id: "m1", createdAt: AT, updatedAt: AT, name: half(9), tags: [half(1), half(100)] },
+      attributes: { "\ud83d": 1, "\udc00": 2 },
+      consents: ["\ud83d", "\udc00"].map((channel) => ({
+        ...{ channel, purpose: "marketing", status: "denied", at: AT },
+      })) as Profile["consents"],
+    };
+    expect(roundTrip("m1", profile)).toEqual(profile);
+  });
+
+  it("refuses what is no profile, or one whose mask names other values", () => {
+    const profile = { id: "m1", createdAt: AT, updatedAt: AT, name: "Li", doNotContact: true };
+    const stored = encodeProfile("m1", profile);
+    const [mask, ...values] = unpack(stored) as [number, ...unknown[]];
+    const wrong = [
+      ...[Buffer.alloc(0), Buffer.from([7]), Buffer.from("{"), Buffer.from([0xc0])],
+      ...[stored.subarray(0, -1), pack({ id: "m1" }), pack([mask & 1, ...values])],
+      pack([mask | 2, ...values]),
+    ];
+    for (const one of wrong) expect(() => decodeProfile("m1", one)).toThrow(/store_incompatible/);
   });
 
   it("reads what it wrote on a day in 2026, when it was JSON", () => {
