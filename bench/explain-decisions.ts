@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { LAYOUT_VERSION } from "../src/features/state.js";
+import { renameContacts } from "../src/members/rename-contacts.js";
 import { openStore } from "../src/redis/store-stamp.js";
 import { Child } from "./support/child.js";
 import { projectRoot } from "./support/compile.js";
@@ -22,7 +23,7 @@ export async function explainDecisions({ members, seed }: BenchOptions): Promise
   const store = await openPrivateStore(MAXMEMORY_MB);
   const child = new Child<ExplainCalls>("explain-child");
   try {
-    await openStore(store.client, "demo", LAYOUT_VERSION);
+    await openStore(store.client, "demo", LAYOUT_VERSION, renameContacts);
     const { target, dataDir } = store;
     const modelsDir = `${projectRoot}models`;
     process.stderr.write("filling the demo world and asking\n");

@@ -6,6 +6,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { type Config, environmentWith } from "./config.js";
 import { LAYOUT_VERSION } from "./features/state.js";
 import { runCluster } from "./http/cluster.js";
+import { renameContacts } from "./members/rename-contacts.js";
 import { openTarget } from "./open-target.js";
 import { ApiKeys } from "./redis/api-keys.js";
 import { checkRedis } from "./redis/check-redis.js";
@@ -30,7 +31,7 @@ async function prepareStore(
     if (config.redisUrl !== undefined) {
       for (const warning of (await checkRedis(client)).warnings) logger.warn(warning);
     }
-    const stamp = await openStore(client, world, LAYOUT_VERSION);
+    const stamp = await openStore(client, world, LAYOUT_VERSION, renameContacts);
     const keys = new ApiKeys({ client, adminApiKey: config.adminApiKey, logger });
     const adminKey = await keys.ensureAdminKey();
     keys.close();

@@ -3,6 +3,7 @@ import type { Config } from "./config.js";
 import { type Core, openCore } from "./core.js";
 import { LAYOUT_VERSION } from "./features/state.js";
 import { createLogger } from "./logger.js";
+import { renameContacts } from "./members/rename-contacts.js";
 import { openTarget } from "./open-target.js";
 import { openStore } from "./redis/store-stamp.js";
 
@@ -17,7 +18,7 @@ export async function withCore<T>(config: Config, work: (core: Core) => Promise<
   try {
     const core = await openCore(config, store.target, "work", logger);
     try {
-      await openStore(core.client, "any", LAYOUT_VERSION);
+      await openStore(core.client, "any", LAYOUT_VERSION, renameContacts);
       return await work(core);
     } finally {
       await core.close();

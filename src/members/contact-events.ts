@@ -11,6 +11,7 @@ import type { ContactStore } from "./contact-store.js";
 import {
   type Contact,
   type ContactOutcome,
+  DIGEST,
   decodeContacts,
   encodeContacts,
   liveContacts,
@@ -128,7 +129,7 @@ function made(subject: string, event: MemberEvent): Contact[] {
   return [
     {
       // Ids of events are their sender's, and two members' may be alike.
-      token: isToken(decision) ? decision : `e_${digest(`${subject}\n${event.id}`)}`,
+      token: isToken(decision) ? decision : `${DIGEST}${digest(`${subject}\n${event.id}`)}`,
       at: event.at,
       until: 0,
       channel: channel.slice(0, CHANNEL_MAX),

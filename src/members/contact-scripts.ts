@@ -11,12 +11,15 @@ import type { ContactLimit } from "./contact-limits.js";
 import {
   CONTACTS_MAX,
   type Contact,
+  DIGEST,
   HAS_END,
   HAS_OFFER,
   HAS_OUTCOME,
+  LONG_DIGEST,
   NOT_COUNTED,
   ONE_CHANNEL,
   outcomeCode,
+  SHORT_DIGEST,
 } from "./contacts.js";
 
 export type ContactOperation = "reserve" | "record" | "release" | "answer";
@@ -27,7 +30,8 @@ export type ContactOperation = "reserve" | "record" | "release" | "answer";
  */
 export type ContactReply = [status: Buffer, value?: Buffer | number, unfinished?: number];
 
-const STORED = `
+/** `load` and `save` for scripts. */
+export const STORED = `
 local channels = {${COMMON_CHANNELS.map((channel) => `'${channel}'`).join(", ")}}
 local places = {}
 for place, channel in ipairs(channels) do places[channel] = place end
@@ -35,7 +39,15 @@ for place, channel in ipairs(channels) do places[channel] = place end
 local function load(packed)
   if not packed then return {} end
   local stored = cmsgpack.unpack(packed)
-  if #stored == 0 or type(stored[1]) == 'string' then return stored end
+  if type(stored[1]) ~= 'number' then
+    for i = 1, #stored, 8 do
+      local token = stored[i]
+      if #token == ${LONG_DIGEST} and string.sub(token, 1, ${DIGEST.length}) == '${DIGEST}' then
+        stored[i] = string.sub(token, 1, ${SHORT_DIGEST})
+      end
+    end
+    return stored
+  end
   local list, read, from = {}, 1, stored[1]
   local function take()
     read = read + 1
@@ -45,6 +57,7 @@ local function load(packed)
     local token, at, flags = take(), from + take(), take()
     local place = math.floor(flags / ${ONE_CHANNEL})
     local channel = place == 0 and take() or channels[place]
+    if not channel then error('contacts are not readable') end
     local ends, offer, outcome, outcome_at, again = 0, '', '', 0, 0
     if bit.band(flags, ${HAS_END}) ~= 0 then ends = take() end
     if bit.band(flags, ${HAS_OFFER}) ~= 0 then offer = take() end

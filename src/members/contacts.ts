@@ -31,6 +31,10 @@ export interface Contact {
 /** Kept of one member or number. Caps count to 50 at most (see `config.ts`). */
 export const CONTACTS_MAX = 64;
 const CONTACT_FIELDS = 8;
+/** How a token begins that is a digest, and how long it is now and was before. */
+export const DIGEST = "e_";
+export const SHORT_DIGEST = 14;
+export const LONG_DIGEST = 18;
 /** `until` of what only carries an outcome (of an answer to an inbound call): never counted. */
 export const NOT_COUNTED = 1;
 /**
@@ -155,14 +159,17 @@ export function encodeContacts(contacts: readonly Contact[]): Buffer | null {
     const reserved = until === 0 ? 0 : HAS_END;
     const about = offer === null ? 0 : HAS_OFFER;
     const answered = outcome === null ? 0 : HAS_OUTCOME;
-    values.push(token, at - from, reserved + about + answered + place * ONE_CHANNEL);
-    if (place === 0) values.push(channel);
+    values.push(wellFormed(token), at - from, reserved + about + answered + place * ONE_CHANNEL);
+    if (place === 0) values.push(wellFormed(channel));
     if (reserved) values.push(until);
-    if (offer !== null) values.push(offer);
+    if (offer !== null) values.push(wellFormed(offer));
     if (answered) values.push(outcomeCode(outcome), outcomeAt, again);
   }
   return pack(values);
 }
+
+/** Half a character becomes what scripts are given for it: else one token would be two. */
+const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, "\ufffd");
 
 /** Throws `store_incompatible` on what is no set of contacts. */
 export function decodeContacts(packed: Buffer | null): Contact[] {
@@ -186,6 +193,7 @@ function eachByFlags(values: readonly unknown[]): Contact[] {
     const flags = Number(take());
     const place = Math.floor(flags / ONE_CHANNEL);
     const channel = place === 0 ? take() : COMMON_CHANNELS[place - 1];
+    if (channel === undefined) throw incompatible();
     const until = flags & HAS_END ? take() : 0;
     const offer = flags & HAS_OFFER ? take() : "";
     const [outcome, outcomeAt, again] = flags & HAS_OUTCOME ? [take(), take(), take()] : ["", 0, 0];
@@ -198,10 +206,15 @@ function eachOfEight(values: readonly unknown[]): Contact[] {
   if (values.length % CONTACT_FIELDS !== 0) throw incompatible();
   const contacts: Contact[] = [];
   for (let i = 0; i < values.length; i += CONTACT_FIELDS) {
-    contacts.push(contactOf(values.slice(i, i + CONTACT_FIELDS)));
+    const [token, ...rest] = values.slice(i, i + CONTACT_FIELDS);
+    contacts.push(contactOf([tokenNow(String(token)), ...rest]));
   }
   return contacts;
 }
+
+/** Digests in the form before had 96 bits; their first 72 are today's. */
+const tokenNow = (token: string): string =>
+  token.length === LONG_DIGEST && token.startsWith(DIGEST) ? token.slice(0, SHORT_DIGEST) : token;
 
 function contactOf(values: readonly unknown[]): Contact {
   const [token, at, until, channel, offer, outcome, outcomeAt, again] = values;

@@ -139,9 +139,12 @@ export const couponOfLedgerKey = (key: string): string =>
 /** SCAN pattern of what is kept of numbers. */
 export const phoneContactsPattern = "c:{*";
 
-/** Kind and value inside a key made by `identityKey` or `phoneContactsKey`; null for another key. */
+/**
+ * Kind and value inside a key made by `identityKey` or `phoneContactsKey`, or by that of an older
+ * server (`contacts:`) that wrote on while the store was upgraded; null for another key.
+ */
 export function identityInKey(key: string): { kind: string; value: string } | null {
-  const [, kind, value] = /^[ic]:\{([^:}]*):([^}]*)\}$/.exec(key) ?? [];
+  const [, kind, value] = /^(?:i|c|contacts):\{([^:}]*):([^}]*)\}$/.exec(key) ?? [];
   if (kind === undefined || value === undefined) return null;
   return { kind: decodeTag(kind), value: decodeTag(value) };
 }

@@ -2,7 +2,6 @@
 import { CuecardError } from "../errors.js";
 import { mastersOf, type RedisClient, toStoreError } from "./clients.js";
 import { PARTITIONS, storeStampKey } from "./keys.js";
-import { CONTACTS_RENAMED, renameContacts } from "./rename-contacts.js";
 
 export interface StoreStamp {
   /** Fixed for life: member ids are spread over so many. */
@@ -41,12 +40,14 @@ export async function writeStamp(client: RedisClient, stamp: StoreStamp): Promis
 /**
  * Opens the store for `world`: stamps an empty one, takes one stamped alike.
  * Throws `store_incompatible` (another partition count or a newer layout) and `store_not_empty`
- * (asked for the demo world where something else is).
+ * (asked for the demo world where something else is). `upgrade`: what a store of an older layout needs
+ * before it is stamped, so that one cut off is gone on with at the next start.
  */
 export async function openStore(
   client: RedisClient,
   world: StoreStamp["world"] | "any",
   layout: number,
+  upgrade: (client: RedisClient, from: number) => Promise<void>,
 ): Promise<StoreStamp> {
   const found = await readStamp(client);
   if (found === null) {
@@ -75,7 +76,7 @@ export async function openStore(
     throw new CuecardError("store_not_empty", "it holds a shop's own data, not the demo world");
   }
   if (found.layout === layout) return found;
-  if (found.layout < CONTACTS_RENAMED) await renameContacts(client);
+  await upgrade(client, found.layout);
   // Before the first write in the new layout, so that an older server refuses the whole store.
   const raised = { ...found, layout };
   await writeStamp(client, raised);

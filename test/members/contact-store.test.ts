@@ -241,6 +241,14 @@ describe("a contact made", () => {
     expect((await claim(contacts, "m2", "d_2", { phone: PHONE })).status).toBe("ok");
   });
 
+  it("is the one that was counted under the longer digest of an older form", async () => {
+    const longer = ["e_ABCDEFGHIJKLMNOP", NOW - 5000, 0, "phone", "", "", 0, 0];
+    await client.hset(memberKey("m1"), "c", pack(longer));
+    const shorter = address("e_ABCDEFGHIJKL", { phone: null });
+    expect(await contacts.confirm({ ...shorter, at: NOW - 5000 })).toBe(true);
+    expect(await of("m1")).toMatchObject([{ token: shorter.token }]);
+  });
+
   it("keeps at most 64, the calls among them under a flood of messages", async () => {
     await contacts.record({ ...address("call", { phone: null }), at: NOW - 3_600_000 });
     for (let i = 0; i < CONTACTS_MAX + 6; i++) {

@@ -6,8 +6,10 @@ import {
   decodeContacts,
   encodeContacts,
   liveContacts,
+  ONE_CHANNEL,
   unionContacts,
 } from "../../src/members/contacts.js";
+import { pack } from "../../src/redis/msgpack.js";
 import { NOW } from "../support/builders.js";
 
 const contact = (over: Partial<Contact> = {}): Contact => ({
@@ -76,6 +78,23 @@ describe("a set of contacts", () => {
     ];
     expect(decodeContacts(EIGHT_VALUES_EACH)).toEqual(expected);
     expect(encodeContacts(expected)!.length).toBeLessThan(EIGHT_VALUES_EACH.length);
+  });
+
+  it("is read with tokens as short as today's, so that an event rebuilt is not counted twice", () => {
+    const old = ["e_ABCDEFGHIJKLMNOP", 5, 0, "phone", "", "", 0, 0];
+    expect(decodeContacts(pack(old))).toEqual([contact({ token: "e_ABCDEFGHIJKL", at: 5 })]);
+  });
+
+  it("names half a character as scripts do, which get it from the same text", () => {
+    const half = contact({ token: "d\ud83d", channel: "\ud83d", offer: "\udc00" });
+    const whole = { token: "d\ufffd", channel: "\ufffd", offer: "\ufffd" };
+    expect(decodeContacts(encodeContacts([half]))).toEqual([{ ...half, ...whole }]);
+  });
+
+  it("is refused on a channel that this version has no name for", () => {
+    expect(() => decodeContacts(pack([NOW, "d_1", 0, 99 * ONE_CHANNEL]))).toThrow(
+      /store_incompatible/,
+    );
   });
 
   it("takes about 21 bytes a contact that nothing came of", () => {

@@ -101,6 +101,10 @@ describe("identity keys", () => {
 
   it("keep braces of the value from ending the tag", () => {
     expect(keys.identityKey("account", "a}b{c%")).toBe("i:{account:a%7db%7bc%25}");
+    const phone = { kind: "phone", value: "+861" };
+    expect(keys.identityInKey(keys.phoneContactsKey("+861"))).toEqual(phone);
+    // As a server older than the store wrote it, for an erasure to find.
+    expect(keys.identityInKey("contacts:{phone:+861}")).toEqual(phone);
     expect(slotOf(keys.identityKey("account", "}a"))).not.toBe(
       slotOf(keys.identityKey("account", "}b")),
     );
