@@ -110,6 +110,8 @@ export function loadXgboost(libraryPath?: string): Xgboost {
 }
 
 function openLibrary(libraryPath: string | undefined): LibraryHandle {
+  // Read once, when the library is loaded: threads that wait awake burn a core that others need.
+  process.env.OMP_WAIT_POLICY ??= "PASSIVE";
   const paths = libraryPath === undefined ? CANDIDATE_PATHS : [libraryPath];
   let cause: unknown;
   for (const path of paths) {

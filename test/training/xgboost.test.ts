@@ -28,6 +28,17 @@ const logistic = (over: Partial<TrainOptions> = {}): TrainOptions => ({
 });
 
 describe("XGBoost through its C interface", () => {
+  it("lets its threads wait asleep, unless somebody asked otherwise", () => {
+    const asked = process.env.OMP_WAIT_POLICY;
+    process.env.OMP_WAIT_POLICY = "ACTIVE";
+    loadXgboost();
+    expect(process.env.OMP_WAIT_POLICY).toBe("ACTIVE");
+    delete process.env.OMP_WAIT_POLICY;
+    loadXgboost();
+    expect(process.env.OMP_WAIT_POLICY).toBe("PASSIVE");
+    if (asked !== undefined) process.env.OMP_WAIT_POLICY = asked;
+  });
+
   it("learns to rank positives above negatives on rows it has not seen", () => {
     const model = xgboost.trainTrees(logistic());
     const unseen = someRows(500, 4, 2);
