@@ -1,5 +1,6 @@
 /** `score table`: every row of a file through the ONNX graph of a model directory. */
 import { createWriteStream } from "node:fs";
+import { realpath } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import { CuecardError } from "../errors.js";
 import { loadOnnxScorer } from "../scoring/onnx-scorer.js";
@@ -40,7 +41,7 @@ export interface ScoredTable {
 /**
  * Scores every row through the ONNX graph. Separator and encoding are told from the file, or are
  * those of the training file where they cannot be.
- * @throws CuecardError `model_invalid`, `file_invalid`
+ * @throws CuecardError `model_invalid`, `file_invalid`, `usage`
  */
 export async function scoreTable(options: ScoreTableOptions): Promise<ScoredTable> {
   const { manifest, graph } = await readTableModel(options.model);
@@ -51,6 +52,7 @@ export async function scoreTable(options: ScoreTableOptions): Promise<ScoredTabl
     encoding: options.encoding ?? unlessGuessed(source.encoding, ["utf8", "gb18030"]),
   };
   const { onProgress } = options;
+  await refuseSameFile(options.file, options.out);
   const table = await readTable(options.file, format, (done) =>
     onProgress?.({ stage: "read", done }),
   );
@@ -80,12 +82,39 @@ export async function scoreTable(options: ScoreTableOptions): Promise<ScoredTabl
         onProgress?.({ stage: "score", done, total: table.rowCount });
       }
     };
-    await pipeline(counted, createWriteStream(options.out));
+    const out = createWriteStream(options.out);
+    let fault: unknown;
+    out.once("error", (error) => {
+      fault = error;
+    });
+    await pipeline(counted, out).catch((error) => {
+      throw error === fault ? unwritable(options.out, error) : error;
+    });
   } finally {
     await scorer.release();
   }
   const notes = unreadNotes(manifest.encoder, table);
   return { rows: table.rowCount, task: manifest.task, out: options.out, notes };
+}
+
+/** Scores written over the table would leave nothing of it. */
+async function refuseSameFile(file: string, out: string): Promise<void> {
+  const [one, other] = await Promise.all(
+    [file, out].map((path) => realpath(path).catch(() => undefined)),
+  );
+  if (one !== undefined && one === other) {
+    throw new CuecardError("usage", `--out is ${file} itself; name another file for the scores`);
+  }
+}
+
+function unwritable(out: string, cause: NodeJS.ErrnoException): CuecardError {
+  const meaning: Record<string, string> = {
+    ENOENT: "its directory does not exist",
+    EISDIR: "it is a directory",
+    EACCES: "it may not be written",
+  };
+  const why = meaning[cause.code ?? ""] ?? cause.message;
+  return new CuecardError("usage", `${out} cannot be written: ${why}`, { cause });
 }
 
 const csvCell = (text: string): string =>

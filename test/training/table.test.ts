@@ -220,6 +220,17 @@ describe("scoring with a stored model", async () => {
     await expect(wrong).rejects.toThrow(fault("file_invalid", /no column nobody/));
   });
 
+  it("refuses to write over the table it scores, and says where it cannot write", async () => {
+    const table = aCsv(customers(5));
+    const before = readFileSync(table, "utf8");
+    const score = (out: string) => scoreTable({ model, file: table, out });
+    await expect(score(table)).rejects.toThrow(fault("usage", /itself/));
+    expect(readFileSync(table, "utf8")).toBe(before);
+    const nowhere = join(directory, "nowhere", "scores.csv");
+    await expect(score(nowhere)).rejects.toThrow(fault("usage", /directory does not exist/));
+    await expect(score(directory)).rejects.toThrow(fault("usage", /is a directory/));
+  });
+
   it("says that a column of which nothing can be read counts as empty", async () => {
     const rows = customers(60).map((row, at) => ({
       ...row,
