@@ -5,6 +5,7 @@ import { pipeline, type Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { CuecardError } from "../errors.js";
+import { readFault } from "./file-faults.js";
 import {
   CsvReader,
   guessSeparator,
@@ -89,17 +90,11 @@ async function* bytesOf(file: string): AsyncGenerator<Buffer> {
 }
 
 function unreadable(error: unknown): CuecardError {
-  const code = (error as NodeJS.ErrnoException).code ?? "unknown";
-  const meaning: Record<string, string> = {
-    ENOENT: "there is no such file",
-    EISDIR: "this is a directory",
-    EACCES: "the file may not be read",
-    Z_DATA_ERROR: "the file is not gzip, or it is damaged",
-    Z_BUF_ERROR: "the gzip file ends too early",
-  };
-  return new CuecardError("file_invalid", meaning[code] ?? `reading failed (${code})`, {
-    cause: error,
-  });
+  const { code = "unknown" } = error as NodeJS.ErrnoException;
+  return (
+    readFault(error) ??
+    new CuecardError("file_invalid", `reading failed (${code})`, { cause: error })
+  );
 }
 
 async function* decoded(

@@ -48,15 +48,19 @@ const RATE_PRIOR_ROWS = 20;
 const RATE_FOLDS = 5;
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+/** Among numbers and dates these say that there is no value; elsewhere they are words like others. */
+const NO_VALUE = /^(none|n\/a|#n\/a|<na>|missing|[+-]?inf(inity)?|-+)$/i;
 /** 0123: a code, not a number. */
 const CODE = /^[+-]?0\d/;
 const DATE =
   /^\d{4}[-/]\d{1,2}[-/]\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?$/;
 const MS_PER_DAY = 86_400_000;
 
+export const isNumber = (text: string): boolean => NUMBER.test(text);
+
 /** Features are float32, and the trees take no infinity: what does not fit counts as missing. */
 function parseNumber(text: string): number {
-  const value = NUMBER.test(text) ? Number(text) : Number.NaN;
+  const value = isNumber(text) ? Number(text) : Number.NaN;
   return Number.isFinite(Math.fround(value)) ? value : Number.NaN;
 }
 
@@ -90,13 +94,13 @@ export function findKind(column: Column): ColumnFinding["kind"] {
   const filled = counts.reduce((sum, count) => sum + count, 0);
   if (column.levels.length === 0) return "constant";
   if (column.levels.length === 1 && filled === column.codes.length) return "constant";
-  const shareThat = (test: (level: string) => boolean) =>
-    column.levels.reduce((sum, level, code) => sum + (test(level) ? counts[code] : 0), 0) / filled;
+  const countThat = (test: (level: string) => boolean) =>
+    column.levels.reduce((sum, level, code) => sum + (test(level) ? counts[code] : 0), 0);
+  const least = PARSE_SHARE * (filled - countThat((level) => NO_VALUE.test(level)));
+  const areMost = (count: number) => count > 0 && count >= least;
   const isCode = column.levels.some((level) => CODE.test(level));
-  if (!isCode && shareThat((level) => NUMBER.test(level)) >= PARSE_SHARE) {
-    return countsUp(column) ? "identifier" : "number";
-  }
-  if (shareThat((level) => !Number.isNaN(parseDate(level))) >= PARSE_SHARE) return "date";
+  if (!isCode && areMost(countThat(isNumber))) return countsUp(column) ? "identifier" : "number";
+  if (areMost(countThat((level) => !Number.isNaN(parseDate(level))))) return "date";
   if (column.levels.length === 2) return "flag";
   const distinct = column.levels.length;
   if (distinct >= IDENTIFIER_MIN_LEVELS && distinct > IDENTIFIER_SHARE * filled)

@@ -150,7 +150,7 @@ export function evaluateData(
     library: { version: xgboost.version, threads: settings.threads ?? availableParallelism() },
     notes: [
       ...assignmentNotes(data, fits[0].encoder),
-      ...notesOn(data, splits, measured),
+      ...notesOn(data, splits, measured, isOrdered),
       ...driftNotes(fits[0]),
     ],
   };

@@ -7,6 +7,7 @@ import { type Encoder, encodeRows } from "./table-encoder.js";
 import { inputKeys } from "./table-groups.js";
 import { type HeldOut, type Metrics, mean, pooledMetrics } from "./table-held-out.js";
 import type { FittedTable } from "./table-model.js";
+import { notationNotes } from "./table-notation.js";
 import type { Split } from "./table-split.js";
 
 export interface Measured {
@@ -28,12 +29,45 @@ const REPEATED_SHARE = 0.01;
 /** Fewer rows of either class than this give no figure. */
 const FEWEST = 20;
 
-export function notesOn(data: TableData, splits: readonly Split[], measured: Measured): string[] {
+/** `isOrdered`: the splits are by time, nothing was kept together. */
+export function notesOn(
+  data: TableData,
+  splits: readonly Split[],
+  measured: Measured,
+  isOrdered: boolean,
+): string[] {
   return [
+    ...labelNotes(data),
+    ...notationNotes(data),
     ...rateNotes(data, splits),
     ...skillNotes(measured),
-    ...groupNotes(data),
+    ...(isOrdered ? [] : groupNotes(data)),
     ...repeatNotes(data, splits, measured),
+  ];
+}
+
+/** A share of rows without a label that is worth a warning. */
+const UNLABELLED_SHARE = 0.01;
+const LEVELS_NAMED = 5;
+
+/** What the label says beside yes and no. */
+function labelNotes({ table, label }: TableData): string[] {
+  const column = table.columns.find(({ name }) => name === label.column)!;
+  const others = column.levels.filter((level) => level !== label.positive);
+  const unlabelled = column.codes.filter((code) => code < 0).length;
+  const named = others.slice(0, LEVELS_NAMED).join(", ");
+  return [
+    ...(others.length > 1
+      ? [
+          `${label.column} has ${others.length + 1} levels: ${label.positive} counts as yes, all others as no (${named}${others.length > LEVELS_NAMED ? ", …" : ""})`,
+        ]
+      : []),
+    ...(unlabelled > UNLABELLED_SHARE * table.rowCount
+      ? [
+          `${unlabelled} of ${table.rowCount} rows have no ${label.column} and were left out; where those are the ` +
+            "cases not yet known, the others may be of another kind",
+        ]
+      : []),
   ];
 }
 
@@ -137,8 +171,8 @@ function skillNotes({ intervals, baselines }: Measured): string[] {
 }
 
 /** What stood together on one side of every split. */
-function groupNotes({ groups, rows, order }: TableData): string[] {
-  if (groups === undefined || order !== undefined) return [];
+function groupNotes({ groups, rows }: TableData): string[] {
+  if (groups === undefined) return [];
   const { column, count } = groups;
   if (column !== undefined) {
     return [

@@ -5,6 +5,7 @@ import { createGunzip } from "node:zlib";
 import { parse } from "csv-parse";
 import iconv from "iconv-lite";
 import { CuecardError } from "../errors.js";
+import { readFault } from "../events/file-faults.js";
 import { guessSeparator } from "../events/import-csv.js";
 import { detectEncoding } from "../events/import-encoding.js";
 
@@ -114,11 +115,11 @@ export async function readTable(
 const fileFault = (cause: unknown): CuecardError =>
   cause instanceof CuecardError
     ? cause
-    : new CuecardError("file_invalid", (cause as Error).message, { cause });
+    : (readFault(cause) ?? new CuecardError("file_invalid", (cause as Error).message, { cause }));
 
 function bytesOf(path: string): (Readable | Duplex)[] {
   const file = createReadStream(path);
-  return path.endsWith(".gz") ? [file, createGunzip()] : [file];
+  return path.toLowerCase().endsWith(".gz") ? [file, createGunzip()] : [file];
 }
 
 /** The bytes of the file, unpacked; a fault of any stream is thrown while they are read. */

@@ -1,5 +1,5 @@
 /** `train table`: fits, checks, measures and writes a model directory from one flat table. */
-import { mkdir, rename, writeFile } from "node:fs/promises";
+import { mkdir, rename, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CuecardError } from "../errors.js";
 import { loadOnnxScorer, warm } from "../scoring/onnx-scorer.js";
@@ -59,6 +59,7 @@ const FOLDS_CLASS_ROWS = 500;
  */
 export async function trainTable(options: TrainTableOptions): Promise<TrainedTable> {
   const xgboost = loadXgboost(options.xgboostLibrary);
+  await requireNoFile(options.out);
   const data = await loadTableData(options);
   const checks = checkTable(data);
   const settings: FitSettings = {
@@ -92,6 +93,14 @@ export async function trainTable(options: TrainTableOptions): Promise<TrainedTab
     [MANIFEST_FILE]: `${JSON.stringify(manifest, null, 2)}\n`,
   });
   return { directory: options.out, manifest, checks, notes };
+}
+
+/** Before the work, not behind it. @throws CuecardError `usage` */
+async function requireNoFile(out: string): Promise<void> {
+  const found = await stat(out).catch(() => undefined);
+  if (found?.isDirectory() === false) {
+    throw new CuecardError("usage", `--out ${out}: there is a file of that name`);
+  }
 }
 
 /** Rows of the rarer class. */

@@ -62,6 +62,16 @@ describe("what a column is", () => {
     expect(row(99)).toEqual([Number.NaN]);
   });
 
+  it("stays one however often its cells say in words that there is no value", () => {
+    const words = ["None", "n/a", "#N/A", "<NA>", "-", "missing", "inf", "-Infinity", "1e400"];
+    const { names, row } = encoded(aColumn("x", [...repeated(["1.5", "2.5", "4"], 20), ...words]));
+    expect(names).toEqual(["x"]);
+    for (let i = 20; i < 20 + words.length; i++) expect(row(i)).toEqual([Number.NaN]);
+    expect(kindOf("2024-01-02", "None", "2024-03-04")).toBe("date");
+    expect(kindOf("None", "1", "2")).toBe("number");
+    expect(kindOf("None", "-", "missing")).toBe("levels");
+  });
+
   function range(count: number, prefix: string): string[] {
     return Array.from({ length: count }, (_, index) => `${prefix}${index + 1}`);
   }

@@ -77,5 +77,6 @@ describe("reading a flat table", () => {
     await expect(cells("not gzip", {}, "csv.gz")).rejects.toThrow(refused(/./));
     await expect(cells("a\n1\n", { encoding: "klingon" })).rejects.toThrow(refused(/encoding/));
     await expect(readTable(join(directory, "absent.csv"))).rejects.toThrow(refused(/no such file/));
+    await expect(readTable(directory)).rejects.toThrow(refused(/this is a directory/));
   });
 });

@@ -123,6 +123,7 @@ describe("training a model from a flat table", { timeout: 120_000 }, () => {
     const repeated = aCsv([...rows, ...rows, ...rows]);
     const { notes } = await evaluateTable({ ...options, file: repeated, split: "order:0.7" });
     expect(notes.join()).toMatch(/held-out rows repeat a training row in every input/);
+    expect(notes.join()).not.toMatch(/kept on one side/);
     const apart = await evaluateTable({ ...options, file: repeated });
     expect(apart.notes.join()).toMatch(/600 of 900 rows equal another in every input: .*one side/);
     expect(apart.notes.join()).not.toMatch(/repeat a training row/);
@@ -174,6 +175,7 @@ describe("training a model from a flat table", { timeout: 120_000 }, () => {
     await expect(train({ file: few })).rejects.toThrow(fault("not_enough_data", /positives/));
     const bare = aCsv(customers(200).map(({ country, bought }) => ({ country, bought })));
     await expect(train({ file: bare })).rejects.toThrow(fault("not_enough_data", /no column/));
+    await expect(train({ out: file })).rejects.toThrow(fault("usage", /a file of that name/));
     const library = { xgboostLibrary: "/nowhere/libxgboost.so" };
     await expect(train(library)).rejects.toThrow(fault("xgboost_missing", /nowhere/));
   });
@@ -295,6 +297,28 @@ describe("evaluating on held-out rows", { timeout: 120_000 }, () => {
     const standardError = Math.sqrt(1 / (12 * 1500 * 0.3 * 0.7));
     expect(Math.abs(auc - 0.5)).toBeLessThan(3 * standardError);
     expect(notes.join()).toMatch(/no skill can be claimed/);
+  });
+
+  it("tells of numbers and dates in notations it does not read, and of what the label leaves out", async () => {
+    const random = seededRandom(8);
+    const rows = customers(600).map((row, i) => ({
+      ...row,
+      income: `${1000 + Math.floor(random() * 9000)}.${10 + (i % 90)} EUR`,
+      price: `"${Math.floor(random() * 900)},${10 + (i % 90)}"`,
+      born: `${1 + (i % 28)}.0${1 + (i % 9)}.${1950 + (i % 50)}`,
+      age: i % 12 === 0 ? "old" : 20 + Math.floor(random() * 60),
+      code: `A${i % 40}-${i % 7}`,
+      bought: i % 10 === 0 ? "" : i % 7 === 0 ? "maybe" : row.bought,
+    }));
+    const measured = { label: "bought", positive: "yes", split: "random:0.3" };
+    const notes = (await evaluateTable({ ...measured, file: aCsv(rows) })).notes.join("\n");
+    expect(notes).toMatch(/income looks like numbers \(such as "\d+\.\d+ EUR"\)/);
+    expect(notes).toMatch(/price looks like numbers \(such as "\d+,\d+"\)/);
+    expect(notes).toMatch(/born looks like dates .* write them as YYYY-MM-DD/);
+    expect(notes).toMatch(/age is 91\.7 % numbers .*\(such as "old"\)/);
+    expect(notes).toMatch(/bought has 3 levels: yes counts as yes, all others as no/);
+    expect(notes).toMatch(/60 of 600 rows have no bought/);
+    expect(notes).not.toMatch(/^(city|region|joined|id|code|visits) /m);
   });
 
   it("splits by order of the file and reports when the share of positives moves", async () => {
