@@ -360,3 +360,8 @@ export const environmentWith = (values: Readonly<Record<string, string>>): NodeJ
   ...process.env,
   ...values,
 });
+
+/** Sets what a native library will read when it is loaded, unless somebody did. */
+export function setForLibraries(name: string, value: string): void {
+  process.env[name] ??= value;
+}

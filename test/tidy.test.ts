@@ -14,7 +14,7 @@ const FUNCTION_LINES_MAX = 70;
 const TIERS: readonly (readonly string[])[] = [
   ["errors"],
   // xgboost-library: where the library lies; the trainer loads it, doctor only looks.
-  ["config", "config-pop", "logger", "telemetry", "thread", "xgboost-library"],
+  ["channel-words", "config", "config-pop", "logger", "telemetry", "thread", "xgboost-library"],
   ["redis"],
   ["events", "members", "features", "catalog"],
   ["candidates", "scoring", "policy"],

@@ -1,6 +1,6 @@
 /** What an `opt_out` event changes beside being counted: consent, and for all channels the list. */
+import { channelCalled, plain } from "../channel-words.js";
 import { isCuecardError } from "../errors.js";
-import { channelCalled, plain } from "../members/consent-words.js";
 import type { MemberInput } from "../members/profile.js";
 import type { SuppressionIdentity } from "../members/suppression-identity.js";
 import type { Suppressed } from "../members/suppressions.js";

@@ -1,6 +1,5 @@
 /** The parent's side of heavy work: starts its child process, listens, and ends it when told. */
 import { type ChildProcess, fork } from "node:child_process";
-import { environmentWith } from "../config.js";
 import { CuecardError } from "../errors.js";
 import {
   type FromChild,
@@ -10,9 +9,6 @@ import {
   type WorkMessage,
 } from "./child-messages.js";
 import type { JobResult } from "./job.js";
-
-/** Threads of XGBoost wait for one another asleep: awake they would burn a core that others need. */
-const ENVIRONMENT = { OMP_WAIT_POLICY: "PASSIVE" };
 
 /** How the child is started: a module that ends up in `runChild`. */
 export interface ChildCommand {
@@ -40,7 +36,6 @@ export async function runInChild(run: ChildRun): Promise<JobResult> {
   const { modulePath, args, execArgv } = run.command;
   const child = fork(modulePath, [...args, run.request.name], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
-    env: environmentWith(ENVIRONMENT),
     ...(execArgv === undefined ? {} : { execArgv: [...execArgv] }),
   });
   const stopAborting = forwardAbort(child, run);

@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from "node:os";
 import koffi, { type LibraryHandle } from "koffi";
+import { setForLibraries } from "../config.js";
 import { CuecardError } from "../errors.js";
 import { type Objective, type ParsedModel, parseXgboostJson } from "./xgboost-json.js";
 
@@ -111,7 +112,7 @@ export function loadXgboost(libraryPath?: string): Xgboost {
 
 function openLibrary(libraryPath: string | undefined): LibraryHandle {
   // Read once, when the library is loaded: threads that wait awake burn a core that others need.
-  process.env.OMP_WAIT_POLICY ??= "PASSIVE";
+  setForLibraries("OMP_WAIT_POLICY", "PASSIVE");
   const paths = libraryPath === undefined ? CANDIDATE_PATHS : [libraryPath];
   let cause: unknown;
   for (const path of paths) {
